@@ -1,0 +1,85 @@
+"""
+The command C{labnet NAME ...}: every client of the catalogue in the foreground.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
+
+from labnet.catalogue import CATALOGUE, Kind, clients, entryFor
+from labnet.net.console import Console
+from labnet.net.outcome import ExitStatus, explain
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run one client and end the process with its exit status.
+
+    @param arguments: what follows C{labnet}; the process's own when left out.
+    """
+    name, *rest = arguments if arguments is not None else sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(_help())
+        sys.exit(ExitStatus.OK)
+    if name in ("-V", "--version"):
+        print(f"labnet {version('labnet')}")
+        sys.exit(ExitStatus.OK)
+    try:
+        tap = import_module(entryFor(name, Kind.CLIENT).tap)
+    except KeyError:
+        _refuse(_noCommand(name))
+    options = tap.Options()
+    try:
+        options.parseOptions(rest)
+    except UsageError as error:
+        _refuse(f"labnet {name}: {error}")
+    react(_run, (name, tap, options))
+
+
+def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
+    console = Console()
+
+    def failed(failure: Failure) -> int:
+        sentence, status = explain(failure)
+        if status is ExitStatus.BUG:
+            failure.printTraceback()
+        console.complain(f"labnet {name}: {sentence}")
+        return status
+
+    done: Deferred[int] = Deferred.fromCoroutine(tap.run(reactor, options, console))
+    return done.addErrback(failed).addCallback(sys.exit)
+
+
+def _help() -> str:
+    width = max(len(entry.name) for entry in clients())
+    rows = "\n".join(f"  labnet {entry.name:{width}}  {entry.line}" for entry in clients())
+    return (
+        "labnet NAME [options]: a client of the lab.\n\n"
+        f"{rows}\n\n"
+        "'labnet NAME --help' has its options. The servers run under twistd:\n"
+        "'twistd -n labnet' for all of them, 'twistd --help' for the list."
+    )
+
+
+def _noCommand(name: str) -> str:
+    for entry in CATALOGUE:
+        if entry.name == name:
+            return f"labnet {name}: this is a server, run it with 'twistd -n {entry.plugin}'"
+    known = ", ".join(entry.name for entry in clients())
+    return f"labnet: no client is named {name!r}; there are {known}"
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(ExitStatus.USAGE)

@@ -1,0 +1,335 @@
+"""
+One accepted connection, and the factory that keeps them.
+
+Every stream service stands on these two. They count and limit connections, end the idle ones, hold
+back a peer that does not read, contain what goes wrong in one connection, log each connection in one
+line, and bring all of them to an orderly end when the service stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from labnet.net.endpoints import describe, peerHost
+from labnet.net.limits import Limits, PeerCount
+from labnet.net.logs import Tally
+from labnet.net.sockets import SocketOptions
+
+__all__ = ["ServiceConnection", "ServiceFactory"]
+
+_connectionIds = count(1)
+
+
+class Transport(ITCPTransport, IConsumer, IPushProducer):
+    """What every stream transport of Twisted is to its protocol."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class ServiceConnection(Protocol):
+    """
+    One connection of a L{ServiceFactory}.
+
+    A subclass says what to do in L{started}, L{received}, L{inputEnded} and L{ended}, and whether a
+    message is under way in L{busy}. What it raises there ends this connection, is logged as a bug, and
+    touches no other.
+
+    @ivar connectionId: a number that no other connection of this process has; it is in the log.
+    @ivar peer: who it is, as text.
+    @ivar outcome: why it ends, for the log; set by L{drop}, or found from how the transport ended.
+    """
+
+    factory: ServiceFactory
+    transport: Transport
+
+    def __init__(self) -> None:
+        self.connectionId = next(_connectionIds)
+        self.peer = "?"
+        self.host = "?"
+        self.bytesIn = 0
+        self.bytesOut = 0
+        self.outcome = ""
+        self.openedAt = 0.0
+        self.progressAt = 0.0
+        self._closing = False
+
+    # What a service says.
+
+    def started(self) -> None:
+        """The connection is there."""
+
+    def received(self, data: bytes) -> None:
+        """A piece of the stream has come."""
+
+    def inputEnded(self) -> None:
+        """The peer has ended its half of the stream. What was already answered still reaches it."""
+        self.close()
+
+    def ended(self, reason: Failure) -> None:
+        """The connection is gone, whoever ended it."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a message has begun and is not answered; a stopping service waits for it."""
+        return False
+
+    def summary(self) -> str:
+        """What happened on this connection, in a few words for the log."""
+        return f"{self.bytesIn} bytes in, {self.bytesOut} out"
+
+    # What a service does.
+
+    def write(self, data: bytes) -> None:
+        """Send C{data} in one write."""
+        self.bytesOut += len(data)
+        self.transport.write(data)
+
+    def touch(self) -> None:
+        """Something whole was done: the idle time begins anew."""
+        self.progressAt = self.factory.clock.seconds()
+
+    def close(self, outcome: str = "") -> None:
+        """End the connection once everything written has been sent."""
+        if not self._closing:
+            self._closing = True
+            self.outcome = self.outcome or outcome
+            # A transport keeps a connection open for as long as it has a producer.
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def drop(self, outcome: str) -> None:
+        """End the connection at once, with what is unsent; the peer sees a reset."""
+        self._closing = True
+        self.outcome = self.outcome or outcome
+        self.transport.abortConnection()
+
+    # IProtocol and IHalfCloseableProtocol
+
+    def connectionMade(self) -> None:
+        address = self.transport.getPeer()
+        self.peer = describe(address)
+        self.host = peerHost(address)
+        self.openedAt = self.progressAt = self.factory.clock.seconds()
+        self.factory.opened(self)
+        self.transport.registerProducer(self, True)
+        self._guarded(self.started)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.bytesIn += len(data)
+        if self._closing:
+            return
+        self._guarded(self.received, data)
+        if not self.busy:
+            self.touch()
+            if self.factory.settling:
+                self.close("service stopped")
+
+    def readConnectionLost(self) -> None:
+        self._guarded(self.inputEnded)
+
+    def writeConnectionLost(self) -> None:
+        """Our half is ended; there is nothing more to say."""
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:
+        if not self.outcome:
+            self.outcome = _outcomeOf(reason, self._closing)
+        self._closing = True
+        try:
+            self.ended(reason)
+        except Exception:
+            self.factory.log.failure("a bug at the end of connection {id}", id=self.connectionId)
+        self.factory.closed(self)
+
+    # IPushProducer: the transport asks us to pause when the peer does not read.
+
+    def pauseProducing(self) -> None:
+        """The peer reads too slowly: do not read from it either."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The peer reads again."""
+        self.touch()
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; L{connectionLost} follows."""
+
+    def settle(self) -> None:
+        """The service stops: end now, or as soon as what is under way is answered."""
+        if not self.busy:
+            self.close("service stopped")
+
+    def _guarded(self, call: Callable[..., object], *args: object) -> None:
+        try:
+            call(*args)
+        except Exception:
+            self.factory.log.failure("a bug in connection {id}", id=self.connectionId)
+            self.drop("a bug in this service")
+
+
+def _outcomeOf(reason: Failure, weClosed: bool) -> str:
+    if reason.check(ConnectionDone):
+        return "closed" if weClosed else "closed by the peer"
+    if reason.check(ConnectionLost):
+        return f"lost ({reason.getErrorMessage().strip()})"
+    return reason.getErrorMessage().strip() or str(reason.type)
+
+
+if TYPE_CHECKING:
+    _Factory = Factory[ServiceConnection]
+else:
+    _Factory = Factory
+
+
+class ServiceFactory(_Factory):
+    """
+    Builds the connections of one service and keeps them within its limits.
+
+    @param clock: the reactor, or a C{Clock} in a test.
+    @param limits: how many, from whom, how long.
+    @param sockets: the TCP options of each connection.
+    @ivar connections: those that are open.
+    @ivar settling: whether the service stops, and each connection ends as soon as it is not busy.
+    """
+
+    noisy = False
+    service: ClassVar[str] = "service"
+    log = Logger()
+    connectionClass: ClassVar[type[ServiceConnection]] = ServiceConnection
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        limits: Limits | None = None,
+        sockets: SocketOptions | None = None,
+    ) -> None:
+        self.clock = clock
+        self.limits = limits or Limits()
+        self.sockets = sockets or SocketOptions()
+        self.connections: set[ServiceConnection] = set()
+        self.settling = False
+        self.served = 0
+        self.refused = Tally(self.log, f"{self.service} connections refused", clock)
+        self._peers = PeerCount(self.limits)
+        self._sweep: IDelayedCall | None = None
+        self._finished: list[Deferred[None]] = []
+
+    def build(self) -> ServiceConnection:
+        """A new connection; a subclass gives it what it needs."""
+        return self.connectionClass()
+
+    def buildProtocol(self, addr: IAddress | None) -> ServiceConnection | None:
+        if self._finished:
+            return None
+        refusal = self._peers.refusal(peerHost(addr))
+        if refusal is not None:
+            self.refused.add(refusal)
+            return None
+        connection = self.build()
+        connection.factory = self
+        return connection
+
+    def opened(self, connection: ServiceConnection) -> None:
+        """A connection is made: count it, set its socket, watch its time."""
+        self.served += 1
+        self.connections.add(connection)
+        self._peers.add(connection.host)
+        self.sockets.apply(connection.transport)
+        if self._sweep is None:
+            self._scheduleSweep()
+
+    def closed(self, connection: ServiceConnection) -> None:
+        """A connection is gone: forget it, and write its line."""
+        self.connections.discard(connection)
+        self._peers.remove(connection.host)
+        self.log.info(
+            "{service} #{id} {peer}: {summary}; {outcome} after {seconds:.3f} s",
+            service=self.service,
+            id=connection.connectionId,
+            peer=connection.peer,
+            summary=connection.summary(),
+            outcome=connection.outcome,
+            bytesIn=connection.bytesIn,
+            bytesOut=connection.bytesOut,
+            seconds=self.clock.seconds() - connection.openedAt,
+        )
+        if not self.connections:
+            self._cancelSweep()
+            waiting, self._finished = self._finished, []
+            for finished in waiting:
+                finished.callback(None)
+
+    # Time: one coarse sweep for all connections, not a timer each.
+
+    def _scheduleSweep(self) -> None:
+        limits = [limit for limit in (self.limits.idleTimeout, self.limits.lifetime) if limit]
+        if limits and self.connections:
+            self._sweep = self.clock.callLater(min(1.0, min(limits) / 4), self._sweepNow)
+
+    def _cancelSweep(self) -> None:
+        sweep, self._sweep = self._sweep, None
+        if sweep is not None and sweep.active():
+            sweep.cancel()
+
+    def _sweepNow(self) -> None:
+        self._sweep = None
+        now = self.clock.seconds()
+        idle, lifetime = self.limits.idleTimeout, self.limits.lifetime
+        for connection in tuple(self.connections):
+            if idle and now - connection.progressAt >= idle:
+                connection.drop(f"idle for {idle:g} s")
+            elif lifetime and now - connection.openedAt >= lifetime:
+                connection.drop(f"open for {lifetime:g} s")
+        self._scheduleSweep()
+
+    # The end.
+
+    def finish(self) -> Deferred[None]:
+        """
+        Bring every connection to its end: what was received is answered first; whoever is in the middle
+        of a message has C{limits.grace} seconds to complete it; then the rest is aborted.
+
+        @return: fires when the last connection is gone.
+        """
+        self.refused.flush()
+        if not self.connections:
+            return succeed(None)
+        finished: Deferred[None] = Deferred()
+        self._finished.append(finished)
+        abort = self.clock.callLater(self.limits.grace, self._abortAll)
+
+        def done(result: None) -> None:
+            if abort.active():
+                abort.cancel()
+
+        finished.addCallback(done)
+        # Requests that the kernel already holds for us are read in the next turns of the reactor.
+        self.clock.callLater(0, self.clock.callLater, 0, self._settleAll)
+        return finished
+
+    def _settleAll(self) -> None:
+        self.settling = True
+        for connection in tuple(self.connections):
+            connection.settle()
+
+    def _abortAll(self) -> None:
+        for connection in tuple(self.connections):
+            connection.drop("not finished within the grace time")

@@ -1,0 +1,114 @@
+"""
+The base of every datagram service: nobody can make it answer too often, too far, or itself.
+
+What keeps two UDP services from feeding each other for ever, and one from being used against a third
+party, stands here once; see C{docs/protocols/datagrams.md}.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from weakref import WeakSet
+
+from twisted.internet.error import MessageLengthError
+from twisted.internet.interfaces import IReactorTime, IUDPTransport
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+
+from labnet.net.limits import DatagramLimits, RateLimit
+from labnet.net.logs import Tally, shown
+
+__all__ = ["ServiceDatagramProtocol"]
+
+_WILDCARDS = ("", "0.0.0.0", "::")
+
+# Every service of this process that listens for datagrams: none of them answers another.
+_listening: WeakSet[ServiceDatagramProtocol] = WeakSet()
+
+
+class ServiceDatagramProtocol(DatagramProtocol):
+    """
+    A datagram service. A subclass answers in L{requestReceived}.
+
+    No datagram is answered that comes from a port below 1024 (echo, chargen, DNS ...), from another
+    datagram service of this process, or more often than L{DatagramLimits} allow; it is dropped and
+    counted, and the log tells the counts every ten seconds.
+
+    @param clock: the reactor, or a C{Clock} in a test.
+    @param limits: how often, from how many.
+    """
+
+    noisy = False
+    service: ClassVar[str] = "service"
+    log = Logger()
+    transport: IUDPTransport
+
+    def __init__(self, clock: IReactorTime, *, limits: DatagramLimits | None = None) -> None:
+        self.clock = clock
+        self.limits = limits or DatagramLimits()
+        self.answered = 0
+        self.dropped = Tally(self.log, f"{self.service} datagrams dropped", clock)
+        self._rate = RateLimit(self.limits)
+
+    # What a service says.
+
+    def requestReceived(self, datagram: bytes, address: tuple[str, int]) -> None:
+        """A datagram has come that may be answered."""
+
+    # What a service does.
+
+    def reply(self, datagram: bytes, address: tuple[str, int]) -> None:
+        """Send an answer. An address that can not be reached costs the datagram, nothing else."""
+        try:
+            self.transport.write(datagram, address)
+        except (OSError, MessageLengthError):
+            self.drop("not sendable")
+        else:
+            self.answered += 1
+
+    def drop(self, reason: str) -> None:
+        """Do not answer the datagram at hand. C{reason} is one of a small fixed set."""
+        self.dropped.add(reason)
+
+    # DatagramProtocol
+
+    def startProtocol(self) -> None:
+        _listening.add(self)
+
+    def stopProtocol(self) -> None:
+        _listening.discard(self)
+        self.dropped.flush()
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        if len(datagram) > self.limits.maxSize:
+            self.drop("too long")
+        elif addr[1] < 1024:
+            self.drop("from a reserved port")
+        elif _isOurs(addr):
+            self.drop("from one of our own services")
+        elif not self._rate.admits(addr[0], self.clock.seconds()):
+            self.drop("above the rate")
+        else:
+            try:
+                self.requestReceived(datagram, addr)
+            except Exception:
+                self.log.failure(
+                    "a bug while answering {datagram} from {host}:{port}",
+                    datagram=shown(datagram),
+                    host=addr[0],
+                    port=addr[1],
+                )
+
+
+def _isOurs(address: tuple[str, int]) -> bool:
+    """Whether a datagram service of this process listens where this datagram claims to come from."""
+    host, port = address
+    for protocol in _listening:
+        ours = protocol.transport.getHost()
+        if ours.port == port and (
+            ours.host == host
+            or (ours.host in _WILDCARDS)
+            or (host.startswith("127.") and ours.host.startswith("127."))
+        ):
+            return True
+    return False

@@ -1,0 +1,171 @@
+"""
+Where a service listens and where a client connects, as one line of text.
+
+Streams use Twisted's own descriptions (C{tcp:9000}, C{ssl:...}, C{unix:...}, C{haproxy:tcp:...},
+C{systemd:...}), with one difference: C{tcp} and C{ssl} listen on the loopback interface unless
+C{interface=} says otherwise. Datagrams have no descriptions in Twisted; ours are
+C{udp:PORT:interface=ADDRESS} to listen and C{udp:HOST:PORT} to send.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import cast
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.interfaces import (
+    IAddress,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+
+__all__ = [
+    "LOOPBACK",
+    "BadEndpoint",
+    "DatagramAddress",
+    "DatagramTarget",
+    "describe",
+    "isDatagram",
+    "parseDatagramAddress",
+    "parseDatagramTarget",
+    "parseStreamClient",
+    "parseStreamServer",
+    "peerHost",
+]
+
+LOOPBACK = "127.0.0.1"
+
+_UNESCAPED_COLON = re.compile(r"(?<!\\):")
+
+
+class BadEndpoint(ValueError):
+    """A description that says nothing we can listen on or connect to; its text is one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramAddress:
+    """Where to listen for datagrams: C{udp:PORT:interface=ADDRESS}. Port 0 lets the system choose."""
+
+    port: int
+    interface: str = LOOPBACK
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramTarget:
+    """Where to send datagrams: C{udp:HOST:PORT}. The host is an address or a name."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"udp:{_bracketed(self.host)}:{self.port}"
+
+
+def isDatagram(description: str) -> bool:
+    """Whether a description is one of ours, for datagrams."""
+    return description.startswith("udp:")
+
+
+def parseDatagramAddress(description: str) -> DatagramAddress:
+    """
+    Read C{udp:PORT} or C{udp:PORT:interface=ADDRESS}; an IPv6 address has its colons escaped with a
+    backslash, as in Twisted's own descriptions.
+
+    @raise BadEndpoint: it is not of that form.
+    """
+    form = "udp:PORT or udp:PORT:interface=ADDRESS"
+    kind, *parts = _split(description)
+    if kind != "udp" or not 1 <= len(parts) <= 2:
+        raise BadEndpoint(f"{description!r} is not of the form {form}")
+    interface = LOOPBACK
+    if len(parts) == 2:
+        key, _, interface = parts[1].partition("=")
+        if key != "interface" or not interface:
+            raise BadEndpoint(f"{description!r} is not of the form {form}")
+    return DatagramAddress(_port(parts[0].removeprefix("port="), description, 0), interface)
+
+
+def parseDatagramTarget(description: str) -> DatagramTarget:
+    """
+    Read C{udp:HOST:PORT}.
+
+    @raise BadEndpoint: it is not of that form.
+    """
+    kind, *parts = _split(description)
+    if kind != "udp" or len(parts) != 2 or not parts[0]:
+        raise BadEndpoint(f"{description!r} is not of the form udp:HOST:PORT")
+    return DatagramTarget(parts[0].strip("[]"), _port(parts[1], description, 1))
+
+
+def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoint:
+    """
+    The endpoint to listen on; see the head of this module for the one difference to Twisted.
+
+    @raise BadEndpoint: Twisted can not read it, or what it names is missing.
+    """
+    kind, *parts = _split(description.removeprefix("haproxy:"))
+    if kind in ("tcp", "ssl"):
+        port = parts[0] if parts else ""
+        _port(port.removeprefix("port="), description, 0)
+        if not any(part.startswith("interface=") for part in parts):
+            description += f":interface={LOOPBACK}"
+    try:
+        return cast(IStreamServerEndpoint, serverFromString(reactor, description))
+    except Exception as error:
+        raise BadEndpoint(f"{description!r}: {_oneLine(error)}") from error
+
+
+def parseStreamClient(reactor: object, description: str, timeout: float) -> IStreamClientEndpoint:
+    """
+    The endpoint to connect to. C{timeout} (seconds) bounds the attempt, unless the description has one.
+
+    @raise BadEndpoint: Twisted can not read it.
+    """
+    kind, *parts = _split(description)
+    if kind in ("tcp", "tls"):
+        if len(parts) < 2 or not parts[0]:
+            raise BadEndpoint(f"{description!r} is not of the form {kind}:HOST:PORT")
+        _port(parts[1].removeprefix("port="), description, 1)
+    if kind in ("tcp", "tls", "unix") and not any(part.startswith("timeout=") for part in parts):
+        description += f":timeout={max(1, round(timeout))}"
+    try:
+        return cast(IStreamClientEndpoint, clientFromString(reactor, description))
+    except Exception as error:
+        raise BadEndpoint(f"{description!r}: {_oneLine(error)}") from error
+
+
+def describe(address: IAddress | None) -> str:
+    """An address as text: C{tcp:127.0.0.1:9000}, C{udp:[::1]:9001}, C{unix:/run/x}."""
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return f"{address.type.lower()}:{_bracketed(address.host)}:{address.port}"
+    if isinstance(address, UNIXAddress):
+        name = address.name
+        return "unix:" + (name.decode("utf-8", "backslashreplace") if name else "")
+    return str(address)
+
+
+def peerHost(address: IAddress | None) -> str:
+    """What counts as one peer: the host of an IP address, else the kind of address."""
+    if isinstance(address, (IPv4Address, IPv6Address)):
+        return address.host
+    return "unix" if isinstance(address, UNIXAddress) else str(address)
+
+
+def _split(description: str) -> list[str]:
+    return [part.replace("\\:", ":") for part in _UNESCAPED_COLON.split(description)]
+
+
+def _port(text: str, description: str, lowest: int) -> int:
+    if not (text.isascii() and text.isdigit()) or not lowest <= int(text[:9]) <= 65535:
+        raise BadEndpoint(f"{description!r}: the port must be a number from {lowest} to 65535")
+    return int(text)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _oneLine(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

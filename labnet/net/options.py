@@ -1,0 +1,236 @@
+"""
+The options that every server shares, and the shape of every command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar, TypeVar
+
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import ILogObserver
+from twisted.python.usage import Options, UsageError
+
+from labnet.catalogue import Entry
+from labnet.net.endpoints import (
+    BadEndpoint,
+    DatagramAddress,
+    isDatagram,
+    parseDatagramAddress,
+    parseStreamServer,
+)
+from labnet.net.limits import DatagramLimits, Limits
+from labnet.net.logs import jsonLogObserver, openLog
+from labnet.net.sockets import SocketOptions
+
+__all__ = [
+    "CommandOptions",
+    "Listening",
+    "ServerOptions",
+    "UsageError",
+    "choice",
+    "globalReactor",
+    "number",
+]
+
+_Number = TypeVar("_Number", int, float)
+
+
+def number(
+    kind: Callable[[str], _Number], name: str, lowest: _Number, highest: _Number | None = None
+) -> Callable[[str], _Number]:
+    """A coercion for C{optParameters}: a number of that kind, within bounds, or one line that says so."""
+
+    def coerce(text: str) -> _Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not lowest <= value or (highest is not None and value > highest):
+            bounds = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+            what = "a whole number" if kind is int else "a number"
+            raise ValueError(f"--{name}: {text!r} is not {what} {bounds}")
+        return value
+
+    return coerce
+
+
+def choice(name: str, allowed: Iterable[str]) -> Callable[[str], str]:
+    """A coercion for C{optParameters}: one of a few words, or one line that lists them."""
+    words = tuple(allowed)
+
+    def coerce(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"--{name}: {text!r} is none of {', '.join(words)}")
+        return text
+
+    return coerce
+
+
+def globalReactor() -> Any:
+    """The reactor, installed by now: C{twistd} has read its own C{--reactor} before our options."""
+    from twisted.internet import reactor
+
+    return reactor
+
+
+class CommandOptions(Options):
+    """
+    What all command lines of labnet share: a mistake is answered with one line, not with a page of help.
+    """
+
+    _mistaken = False
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except UsageError as error:
+            self._mistaken = True
+            text = str(error).removeprefix("Parameter type enforcement failed: ")
+            raise UsageError(text) from error
+
+    def getUsage(self, width: int | None = None) -> str:
+        if self._mistaken:
+            return "--help lists the options."
+        return super().getUsage(width)
+
+    def getSynopsis(self) -> str:
+        return "" if self._mistaken else super().getSynopsis()
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """
+    One place to listen on.
+
+    @ivar description: as it was given.
+    @ivar variant: which kind of the service listens there (a calculator's profile), or empty.
+    @ivar where: the endpoint, or the datagram address.
+    """
+
+    description: str
+    variant: str
+    where: IStreamServerEndpoint | DatagramAddress
+
+
+class ServerOptions(CommandOptions):
+    """
+    The options of every server: where it listens, and its limits.
+
+    @cvar entry: the server's row in the catalogue.
+    @cvar variants: what may stand before C{=} in C{--listen}; empty when there is only one kind.
+    @cvar suited: defaults that suit this service better than the common ones.
+    @ivar listening: where to listen, checked; there after C{postOptions}.
+    """
+
+    entry: ClassVar[Entry]
+    variants: ClassVar[tuple[str, ...]] = ()
+    suited: ClassVar[dict[str, object]] = {}
+
+    optParameters = [
+        ["max-connections", None, 10_000, "Connections at the same time; 0: no limit.",
+         number(int, "max-connections", 0)],
+        ["max-per-peer", None, 0, "Of these, from one address; 0: no limit.",
+         number(int, "max-per-peer", 0)],
+        ["idle-timeout", None, 300.0, "Seconds a connection may go without a whole message; 0: no limit.",
+         number(float, "idle-timeout", 0.0)],
+        ["lifetime", None, 0.0, "Seconds a connection may last in all; 0: no limit.",
+         number(float, "lifetime", 0.0)],
+        ["grace", None, 5.0, "Seconds that requests in flight get when the service stops.",
+         number(float, "grace", 0.0)],
+        ["datagram-rate", None, 1_000.0, "Datagrams a second answered from one address; 0: no limit.",
+         number(float, "datagram-rate", 0.0)],
+        ["no-delay", None, "on", "TCP_NODELAY, on or off: send small segments at once.",
+         choice("no-delay", ("on", "off"))],
+        ["keep-alive", None, "on", "SO_KEEPALIVE, on or off: notice a peer that vanished.",
+         choice("keep-alive", ("on", "off"))],
+        ["send-buffer", None, 0, "SO_SNDBUF in bytes; 0: the system's choice.",
+         number(int, "send-buffer", 0)],
+        ["receive-buffer", None, 0, "SO_RCVBUF in bytes; 0: the system's choice.",
+         number(int, "receive-buffer", 0)],
+    ]  # fmt: skip
+
+    optFlags = [["json-logs", None, "Write the log as one JSON object a line."]]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self["listen"] = []
+        for name, value in self.suited.items():
+            self[name] = self.defaults[name] = value
+        self.listening: tuple[Listening, ...] = ()
+
+    def opt_listen(self, description: str) -> None:
+        """
+        Where to listen: a Twisted endpoint description, or udp:PORT:interface=ADDRESS. May be
+        repeated. Without interface= it is the loopback interface.
+        """
+        self["listen"].append(description)
+
+    def postOptions(self) -> None:
+        super().postOptions()  # type: ignore[no-untyped-call]
+        descriptions = self["listen"] or self.entry.endpoints
+        try:
+            self.listening = tuple(self._parse(description) for description in descriptions)
+        except BadEndpoint as error:
+            raise UsageError(f"--listen: {error}") from error
+        if self["json-logs"]:
+            self._logAsJSON()
+
+    def _parse(self, given: str) -> Listening:
+        variant, description = "", given
+        head, equals, rest = given.partition("=")
+        if equals and ":" not in head:
+            variant, description = head, rest
+            if variant not in self.variants:
+                allowed = ", ".join(self.variants) or "no such word here"
+                raise UsageError(f"--listen: {given!r}: {variant!r} is none of {allowed}")
+        if isDatagram(description):
+            return Listening(given, variant, parseDatagramAddress(description))
+        return Listening(given, variant, parseStreamServer(globalReactor(), description))
+
+    def _logAsJSON(self) -> None:
+        """Let C{twistd} or C{twist}, whose options stand above ours, log through our observer."""
+        runner: dict[str, Any] | None = getattr(self, "parent", None)
+        if runner is None:
+            return
+        if "fileLogObserverFactory" in runner:
+
+            def factory(stream: IO[str]) -> ILogObserver:
+                return jsonLogObserver(stream)
+
+            runner["fileLogObserverFactory"] = factory
+        else:
+            name = runner.get("logfile") or ("-" if runner.get("nodaemon") else "twistd.log")
+            runner["logger"] = lambda: jsonLogObserver(openLog(name))
+
+    @property
+    def limits(self) -> Limits:
+        """The limits as the service's factory takes them."""
+        return Limits(
+            maxConnections=self["max-connections"],
+            maxPerPeer=self["max-per-peer"],
+            idleTimeout=self["idle-timeout"],
+            lifetime=self["lifetime"],
+            grace=self["grace"],
+        )
+
+    @property
+    def datagramLimits(self) -> DatagramLimits:
+        """The limits as the service's datagram protocol takes them."""
+        return DatagramLimits(perSource=self["datagram-rate"])
+
+    @property
+    def sockets(self) -> SocketOptions:
+        """The TCP options as the service's factory takes them."""
+        return SocketOptions(
+            noDelay=self["no-delay"] == "on",
+            keepAlive=self["keep-alive"] == "on",
+            sendBuffer=self["send-buffer"],
+            receiveBuffer=self["receive-buffer"],
+        )
+
+    @property
+    def reactor(self) -> Any:
+        """The reactor that the service runs in."""
+        return globalReactor()
