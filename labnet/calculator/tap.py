@@ -29,6 +29,7 @@ class Options(ServerOptions):
 
     entry: ClassVar[Entry] = entryFor("calculator", Kind.SERVER)
     variants: ClassVar[tuple[str, ...]] = tuple(PROFILES)
+    references: ClassVar[dict[str, tuple[str, str]]] = {"register": ("discovery", "udp")}
 
     optParameters = [
         ["profile", "p", DEFAULT_PROFILE.name,

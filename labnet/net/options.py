@@ -31,6 +31,7 @@ __all__ = [
     "UsageError",
     "choice",
     "globalReactor",
+    "logAsJSON",
     "number",
 ]
 
@@ -73,6 +74,25 @@ def globalReactor() -> Any:
     from twisted.internet import reactor
 
     return reactor
+
+
+def logAsJSON(options: Options) -> None:
+    """
+    Let C{twistd} or C{twist}, whose options stand above C{options}, log through our JSON observer. With
+    neither above it (in a test, in an application of one's own) nothing happens.
+    """
+    runner: dict[str, Any] | None = getattr(options, "parent", None)
+    if runner is None:
+        return
+    if "fileLogObserverFactory" in runner:
+
+        def factory(stream: IO[str]) -> ILogObserver:
+            return jsonLogObserver(stream)
+
+        runner["fileLogObserverFactory"] = factory
+    else:
+        name = runner.get("logfile") or ("-" if runner.get("nodaemon") else "twistd.log")
+        runner["logger"] = lambda: jsonLogObserver(openLog(name))
 
 
 class CommandOptions(Options):
@@ -120,12 +140,15 @@ class ServerOptions(CommandOptions):
 
     @cvar entry: the server's row in the catalogue.
     @cvar variants: what may stand before C{=} in C{--listen}; empty when there is only one kind.
+    @cvar references: the options that say where another server is, and which one the lab fills in when
+        they are not given: by option, its name in the catalogue and its transport, C{"tcp"} or C{"udp"}.
     @cvar suited: defaults that suit this service better than the common ones.
     @ivar listening: where to listen, checked; there after C{postOptions}.
     """
 
     entry: ClassVar[Entry]
     variants: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[dict[str, tuple[str, str]]] = {}
     suited: ClassVar[dict[str, object]] = {}
 
     optParameters = [
@@ -175,7 +198,7 @@ class ServerOptions(CommandOptions):
         except BadEndpoint as error:
             raise UsageError(f"--listen: {error}") from error
         if self["json-logs"]:
-            self._logAsJSON()
+            logAsJSON(self)
 
     def _parse(self, given: str) -> Listening:
         variant, description = "", given
@@ -188,21 +211,6 @@ class ServerOptions(CommandOptions):
         if isDatagram(description):
             return Listening(given, variant, parseDatagramAddress(description))
         return Listening(given, variant, parseStreamServer(globalReactor(), description))
-
-    def _logAsJSON(self) -> None:
-        """Let C{twistd} or C{twist}, whose options stand above ours, log through our observer."""
-        runner: dict[str, Any] | None = getattr(self, "parent", None)
-        if runner is None:
-            return
-        if "fileLogObserverFactory" in runner:
-
-            def factory(stream: IO[str]) -> ILogObserver:
-                return jsonLogObserver(stream)
-
-            runner["fileLogObserverFactory"] = factory
-        else:
-            name = runner.get("logfile") or ("-" if runner.get("nodaemon") else "twistd.log")
-            runner["logger"] = lambda: jsonLogObserver(openLog(name))
 
     @property
     def limits(self) -> Limits:
