@@ -34,6 +34,8 @@ class Fault(Enum):
     UNKNOWN_OPERATOR = "bad op"
     OUT_OF_RANGE = "overflow"
     MALFORMED = "bad req"
+    #: Only a relay says so.
+    NO_REPLY = "no reply"
     #: Only a client sees this one: the reply says that there is no result, and not why.
     UNTOLD = "error"
 

@@ -39,6 +39,7 @@ _SENTENCES = {
     Fault.UNKNOWN_OPERATOR: "the server does not know this operator",
     Fault.OUT_OF_RANGE: "the result does not fit",
     Fault.MALFORMED: "the server does not understand this",
+    Fault.NO_REPLY: "the server behind the relay did not answer",
     Fault.UNTOLD: "the server answered with an error",
 }
 

@@ -30,6 +30,7 @@ __all__ = [
     "EndOfSession",
     "Malformed",
     "Profile",
+    "Received",
     "ReplyFormat",
     "ReplyNotUnderstood",
     "ReplyReader",
@@ -64,12 +65,28 @@ class ReplyNotUnderstood(Exception):
     """The server sent something that is no reply in this profile."""
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """
+    A request and the bytes that it came as, pad bytes and white space included: what is relayed.
+
+    @ivar raw: its bytes; of what is L{Malformed}, possibly none.
+    """
+
+    raw: bytes
+    request: Request
+
+
 class RequestReader(ABC):
     """Takes one connection's stream of requests apart."""
 
-    @abstractmethod
     def feed(self, data: bytes) -> list[Request]:
         """Take a piece of the stream, and return the requests that it completed, in order."""
+        return [received.request for received in self.split(data)]
+
+    @abstractmethod
+    def split(self, data: bytes) -> list[Received]:
+        """The same as L{feed}, each request with its bytes. A reader is used through one of the two."""
 
     @property
     @abstractmethod
@@ -222,13 +239,15 @@ class _StructReader(RequestReader):
     def pending(self) -> bool:
         return bool(self._buffer)
 
-    def feed(self, data: bytes) -> list[Request]:
+    def split(self, data: bytes) -> list[Received]:
         buffer = self._buffer + data if self._buffer else data
         size = self._format.struct.size
         whole = len(buffer) - len(buffer) % size
-        requests = [self._format.decode(buffer, at) for at in range(0, whole, size)]
         self._buffer = buffer[whole:]
-        return requests
+        return [
+            Received(buffer[at : at + size], self._format.decode(buffer, at))
+            for at in range(0, whole, size)
+        ]
 
 
 class FramedRequest(RequestFormat):
@@ -274,14 +293,18 @@ class _FramedReader(RequestReader):
     def pending(self) -> bool:
         return self._framing.pending
 
-    def feed(self, data: bytes) -> list[Request]:
+    def split(self, data: bytes) -> list[Received]:
         try:
             messages = self._framing.feed(data)
         except FramingError:
             messages = []
-        requests: list[Request] = [self._format.decode(message) for message in messages]
+        requests = [
+            # A length has one encoding only, so these are the bytes that came.
+            Received(self._framing.encode(message), self._format.decode(message))
+            for message in messages
+        ]
         if self._framing.broken is not None:
-            requests.append(Malformed(str(self._framing.broken), fatal=True))
+            requests.append(Received(b"", Malformed(str(self._framing.broken), fatal=True)))
         return requests
 
 
@@ -374,8 +397,8 @@ class _JSONRequestReader(RequestReader):
     def pending(self) -> bool:
         return bool(self._object)
 
-    def feed(self, data: bytes) -> list[Request]:
-        requests: list[Request] = []
+    def split(self, data: bytes) -> list[Received]:
+        requests: list[Received] = []
         for byte in data:
             if self._broken:
                 break
@@ -388,18 +411,20 @@ class _JSONRequestReader(RequestReader):
                 self._inJunk = False
             elif byte not in b" \t\r" and not self._inJunk:
                 self._inJunk = True
-                requests.append(Malformed("not a JSON object", fatal=False))
+                requests.append(Received(b"", Malformed("not a JSON object", fatal=False)))
         return requests
 
-    def _inObject(self, byte: int, requests: list[Request]) -> None:
+    def _inObject(self, byte: int, requests: list[Received]) -> None:
         self._object.append(byte)
         if self._scanner.ends(byte):
-            requests.append(JSONRequest.decode(bytes(self._object)))
+            text = bytes(self._object)
+            requests.append(Received(text, JSONRequest.decode(text)))
             self._object.clear()
         elif len(self._object) > JSONRequest.LONGEST:
             self._broken = True
             self._object.clear()
-            requests.append(Malformed(f"an object of over {JSONRequest.LONGEST} bytes", fatal=True))
+            why = f"an object of over {JSONRequest.LONGEST} bytes"
+            requests.append(Received(b"", Malformed(why, fatal=True)))
 
 
 # Replies

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
+    ISSLTransport,
     ITCPTransport,
 )
 from twisted.internet.protocol import Factory, Protocol
@@ -49,7 +50,8 @@ class ServiceConnection(Protocol):
 
     A subclass says what to do in L{started}, L{received}, L{inputEnded} and L{ended}, and whether a
     message is under way in L{busy}. What it raises there ends this connection, is logged as a bug, and
-    touches no other.
+    touches no other. One that is not the only source of what it writes, as a relay is not, says in
+    L{outputFull} and L{outputDrained} who has to wait.
 
     @ivar connectionId: a number that no other connection of this process has; it is in the log.
     @ivar peer: who it is, as text.
@@ -69,6 +71,9 @@ class ServiceConnection(Protocol):
         self.openedAt = 0.0
         self.progressAt = 0.0
         self._closing = False
+        self._holds: set[str] = set()
+        self._inputEnded = False
+        self._isProducer = False
 
     # What a service says.
 
@@ -81,6 +86,17 @@ class ServiceConnection(Protocol):
     def inputEnded(self) -> None:
         """The peer has ended its half of the stream. What was already answered still reaches it."""
         self.close()
+
+    def outputFull(self) -> None:
+        """
+        The peer reads too slowly, and what is written piles up. Unless a subclass says otherwise, the
+        peer is not read from either.
+        """
+        self.hold("output")
+
+    def outputDrained(self) -> None:
+        """The peer reads again, and everything written has left."""
+        self.release("output")
 
     def ended(self, reason: Failure) -> None:
         """The connection is gone, whoever ended it."""
@@ -105,14 +121,68 @@ class ServiceConnection(Protocol):
         """Something whole was done: the idle time begins anew."""
         self.progressAt = self.factory.clock.seconds()
 
+    def progressed(self) -> None:
+        """
+        Something was done. If nothing is under way any more, the idle time begins anew, and a stopping
+        service ends the connection. Called after each piece of input; a service that answers later calls
+        it after the answer.
+        """
+        if not self.busy:
+            self.touch()
+            if self.factory.settling:
+                self.close("service stopped")
+
+    def hold(self, why: str) -> None:
+        """
+        Do not read from the peer until L{release} is called with the same C{why}; there may be several
+        reasons at a time. Nothing more is received, except what a layer such as TLS has read already.
+        """
+        if why not in self._holds:
+            self._holds.add(why)
+            if len(self._holds) == 1 and self._readable:
+                self.transport.pauseProducing()
+
+    def release(self, why: str) -> None:
+        """Read from the peer again, unless there is another reason not to."""
+        if why in self._holds:
+            self._holds.discard(why)
+            if not self._holds and self._readable:
+                self.transport.resumeProducing()
+
+    def held(self, why: str) -> bool:
+        """Whether this is a reason, just now, not to read from the peer."""
+        return why in self._holds
+
+    @property
+    def _readable(self) -> bool:
+        # To resume a stream that has ended would have its end reported again.
+        return not self._closing and not self._inputEnded
+
+    def endOutput(self) -> None:
+        """
+        End our half of the stream once everything written has been sent; the peer's half goes on. TLS
+        has no halves: there the connection is closed.
+        """
+        if not self._closing:
+            self._unregister()
+            if ISSLTransport.providedBy(self.transport):
+                self.close()
+            else:
+                self.transport.loseWriteConnection()
+
     def close(self, outcome: str = "") -> None:
         """End the connection once everything written has been sent."""
         if not self._closing:
             self._closing = True
             self.outcome = self.outcome or outcome
-            # A transport keeps a connection open for as long as it has a producer.
-            self.transport.unregisterProducer()
+            self._unregister()
             self.transport.loseConnection()
+
+    def _unregister(self) -> None:
+        """A transport keeps a connection, or its half of it, open for as long as it has a producer."""
+        if self._isProducer:
+            self._isProducer = False
+            self.transport.unregisterProducer()
 
     def drop(self, outcome: str) -> None:
         """End the connection at once, with what is unsent; the peer sees a reset."""
@@ -128,6 +198,7 @@ class ServiceConnection(Protocol):
         self.host = peerHost(address)
         self.openedAt = self.progressAt = self.factory.clock.seconds()
         self.factory.opened(self)
+        self._isProducer = True
         self.transport.registerProducer(self, True)
         self._guarded(self.started)
 
@@ -136,13 +207,12 @@ class ServiceConnection(Protocol):
         if self._closing:
             return
         self._guarded(self.received, data)
-        if not self.busy:
-            self.touch()
-            if self.factory.settling:
-                self.close("service stopped")
+        self.progressed()
 
     def readConnectionLost(self) -> None:
-        self._guarded(self.inputEnded)
+        if not self._inputEnded:
+            self._inputEnded = True
+            self._guarded(self.inputEnded)
 
     def writeConnectionLost(self) -> None:
         """Our half is ended; there is nothing more to say."""
@@ -160,13 +230,13 @@ class ServiceConnection(Protocol):
     # IPushProducer: the transport asks us to pause when the peer does not read.
 
     def pauseProducing(self) -> None:
-        """The peer reads too slowly: do not read from it either."""
-        self.transport.pauseProducing()
+        """The peer reads too slowly; see L{outputFull}."""
+        self._guarded(self.outputFull)
 
     def resumeProducing(self) -> None:
-        """The peer reads again."""
+        """The peer reads again; see L{outputDrained}."""
         self.touch()
-        self.transport.resumeProducing()
+        self._guarded(self.outputDrained)
 
     def stopProducing(self) -> None:
         """The transport is gone; L{connectionLost} follows."""

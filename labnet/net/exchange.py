@@ -53,6 +53,7 @@ class _Exchange(DatagramProtocol):
         timeout: float,
         tries: int,
         accepts: Callable[[bytes], bool],
+        sentAgain: Callable[[], object],
     ) -> None:
         self._reactor = reactor
         self._target = target
@@ -61,6 +62,7 @@ class _Exchange(DatagramProtocol):
         self._triesLeft = tries
         self._tries = tries
         self._accepts = accepts
+        self._sentAgain = sentAgain
         self._timer: IDelayedCall | None = None
         self.answer: Deferred[bytes] = Deferred(lambda _: self._close())
 
@@ -86,6 +88,8 @@ class _Exchange(DatagramProtocol):
             plural = "try" if self._tries == 1 else "tries"
             self._end(Failure(TimeoutError(f"no answer from {self._target} in {self._tries} {plural}")))
             return
+        if self._triesLeft < self._tries:
+            self._sentAgain()
         self._triesLeft -= 1
         self._timer = self._reactor.callLater(self._timeout, self._send)
         try:
@@ -117,6 +121,7 @@ async def ask(
     timeout: float = 1.0,
     tries: int = 3,
     accepts: Callable[[bytes], bool] = lambda datagram: True,
+    sentAgain: Callable[[], object] = lambda: None,
 ) -> bytes:
     """
     Send C{request} and return the answer.
@@ -128,6 +133,7 @@ async def ask(
     @param timeout: seconds to wait for each try.
     @param tries: how often the request is sent at most.
     @param accepts: whether a datagram is an answer; what is none is ignored.
+    @param sentAgain: called each time the request goes out once more.
     @raise TimeoutError: no answer came.
     @raise ConnectionRefusedError: nothing listens there.
     @raise twisted.internet.error.DNSLookupError: the name has no address.
@@ -136,7 +142,7 @@ async def ask(
     if not isIPAddress(target.host) and not isIPv6Address(target.host):
         host = await reactor.resolve(target.host, (max(1, round(timeout)),) * tries)
         target = DatagramTarget(host, target.port)
-    exchange = _Exchange(reactor, target, request, timeout, tries, accepts)
+    exchange = _Exchange(reactor, target, request, timeout, tries, accepts, sentAgain)
     interface = "::" if ":" in target.host else ""
     reactor.listenUDP(0, exchange, interface=interface, maxPacketSize=65536)
     return await exchange.answer
