@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
+from labnet.net.endpoints import withoutMapping
 from labnet.net.limits import DatagramLimits, RateLimit
 from labnet.net.logs import Tally, shown
 
@@ -36,6 +37,8 @@ class ServiceDatagramProtocol(DatagramProtocol):
 
     @param clock: the reactor, or a C{Clock} in a test.
     @param limits: how often, from how many.
+    @ivar ownHost: the address it listens on, once it does.
+    @ivar ownPort: the port it listens on, once it does; 0 before.
     """
 
     noisy = False
@@ -46,6 +49,8 @@ class ServiceDatagramProtocol(DatagramProtocol):
     def __init__(self, clock: IReactorTime, *, limits: DatagramLimits | None = None) -> None:
         self.clock = clock
         self.limits = limits or DatagramLimits()
+        self.ownHost = ""
+        self.ownPort = 0
         self.answered = 0
         self.dropped = Tally(self.log, f"{self.service} datagrams dropped", clock)
         self._rate = RateLimit(self.limits)
@@ -73,6 +78,8 @@ class ServiceDatagramProtocol(DatagramProtocol):
     # DatagramProtocol
 
     def startProtocol(self) -> None:
+        where = self.transport.getHost()
+        self.ownHost, self.ownPort = where.host, where.port
         _listening.add(self)
 
     def stopProtocol(self) -> None:
@@ -86,7 +93,7 @@ class ServiceDatagramProtocol(DatagramProtocol):
             self.drop("from a reserved port")
         elif _isOurs(addr):
             self.drop("from one of our own services")
-        elif not self._rate.admits(addr[0], self.clock.seconds()):
+        elif not self._rate.admits(withoutMapping(addr[0]), self.clock.seconds()):
             self.drop("above the rate")
         else:
             try:
@@ -102,13 +109,12 @@ class ServiceDatagramProtocol(DatagramProtocol):
 
 def _isOurs(address: tuple[str, int]) -> bool:
     """Whether a datagram service of this process listens where this datagram claims to come from."""
-    host, port = address
+    host, port = withoutMapping(address[0]), address[1]
     for protocol in _listening:
-        ours = protocol.transport.getHost()
-        if ours.port == port and (
-            ours.host == host
-            or (ours.host in _WILDCARDS)
-            or (host.startswith("127.") and ours.host.startswith("127."))
+        if protocol.ownPort == port and (
+            protocol.ownHost in _WILDCARDS
+            or protocol.ownHost == host
+            or (host.startswith("127.") and protocol.ownHost.startswith("127."))
         ):
             return True
     return False

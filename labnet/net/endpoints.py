@@ -2,8 +2,8 @@
 Where a service listens and where a client connects, as one line of text.
 
 Streams use Twisted's own descriptions (C{tcp:9000}, C{ssl:...}, C{unix:...}, C{haproxy:tcp:...},
-C{systemd:...}), with one difference: C{tcp} and C{ssl} listen on the loopback interface unless
-C{interface=} says otherwise. Datagrams have no descriptions in Twisted; ours are
+C{systemd:...}), with one difference: C{tcp}, C{tcp6} and C{ssl} listen on the loopback interface
+unless C{interface=} says otherwise. Datagrams have no descriptions in Twisted; ours are
 C{udp:PORT:interface=ADDRESS} to listen and C{udp:HOST:PORT} to send.
 """
 
@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.interfaces import (
@@ -33,11 +34,15 @@ __all__ = [
     "parseStreamClient",
     "parseStreamServer",
     "peerHost",
+    "withoutMapping",
 ]
 
 LOOPBACK = "127.0.0.1"
 
 _UNESCAPED_COLON = re.compile(r"(?<!\\):")
+_BRACKETED = re.compile(r"(udp):\[([^\[\]]*)\]:([^:]*)")
+_DIGITS = re.compile(r"\d{1,5}", re.ASCII)
+_IPV6_LOOPBACK = r"\:\:1"
 
 
 class BadEndpoint(ValueError):
@@ -84,19 +89,23 @@ def parseDatagramAddress(description: str) -> DatagramAddress:
         key, _, interface = parts[1].partition("=")
         if key != "interface" or not interface:
             raise BadEndpoint(f"{description!r} is not of the form {form}")
+        _literal(interface, description)
     return DatagramAddress(_port(parts[0].removeprefix("port="), description, 0), interface)
 
 
 def parseDatagramTarget(description: str) -> DatagramTarget:
     """
-    Read C{udp:HOST:PORT}.
+    Read C{udp:HOST:PORT}. An IPv6 address stands in brackets, or has its colons escaped.
 
     @raise BadEndpoint: it is not of that form.
     """
-    kind, *parts = _split(description)
+    bracketed = _BRACKETED.fullmatch(description)
+    kind, *parts = bracketed.groups() if bracketed else _split(description)
     if kind != "udp" or len(parts) != 2 or not parts[0]:
         raise BadEndpoint(f"{description!r} is not of the form udp:HOST:PORT")
-    return DatagramTarget(parts[0].strip("[]"), _port(parts[1], description, 1))
+    if bracketed:
+        _literal(parts[0], description)
+    return DatagramTarget(parts[0], _port(parts[1], description, 1))
 
 
 def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoint:
@@ -106,15 +115,21 @@ def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoin
     @raise BadEndpoint: Twisted can not read it, or what it names is missing.
     """
     kind, *parts = _split(description.removeprefix("haproxy:"))
-    if kind in ("tcp", "ssl"):
-        port = parts[0] if parts else ""
+    given = description
+    if kind == "unix" and (not parts or not parts[0]):
+        raise BadEndpoint(f"{description!r} is not of the form unix:PATH")
+    if kind in ("tcp", "tcp6", "ssl"):
+        port = next((part for part in parts if part.startswith("port=")), parts[0] if parts else "")
         _port(port.removeprefix("port="), description, 0)
-        if not any(part.startswith("interface=") for part in parts):
-            description += f":interface={LOOPBACK}"
+        interface = next((part for part in parts if part.startswith("interface=")), None)
+        if interface is None:
+            description += f":interface={_IPV6_LOOPBACK if kind == 'tcp6' else LOOPBACK}"
+        elif interface != "interface=":  # Without a value it is every interface.
+            _literal(interface.removeprefix("interface="), given)
     try:
         return cast(IStreamServerEndpoint, serverFromString(reactor, description))
     except Exception as error:
-        raise BadEndpoint(f"{description!r}: {_oneLine(error)}") from error
+        raise BadEndpoint(f"{given!r}: {_oneLine(error)}") from error
 
 
 def parseStreamClient(reactor: object, description: str, timeout: float) -> IStreamClientEndpoint:
@@ -128,12 +143,13 @@ def parseStreamClient(reactor: object, description: str, timeout: float) -> IStr
         if len(parts) < 2 or not parts[0]:
             raise BadEndpoint(f"{description!r} is not of the form {kind}:HOST:PORT")
         _port(parts[1].removeprefix("port="), description, 1)
+    given = description
     if kind in ("tcp", "tls", "unix") and not any(part.startswith("timeout=") for part in parts):
         description += f":timeout={max(1, round(timeout))}"
     try:
         return cast(IStreamClientEndpoint, clientFromString(reactor, description))
     except Exception as error:
-        raise BadEndpoint(f"{description!r}: {_oneLine(error)}") from error
+        raise BadEndpoint(f"{given!r}: {_oneLine(error)}") from error
 
 
 def describe(address: IAddress | None) -> str:
@@ -149,8 +165,17 @@ def describe(address: IAddress | None) -> str:
 def peerHost(address: IAddress | None) -> str:
     """What counts as one peer: the host of an IP address, else the kind of address."""
     if isinstance(address, (IPv4Address, IPv6Address)):
-        return address.host
+        return withoutMapping(address.host)
     return "unix" if isinstance(address, UNIXAddress) else str(address)
+
+
+def withoutMapping(host: str) -> str:
+    """
+    The IPv4 address that an IPv6 one stands for (C{::ffff:127.0.0.1}), or what was given: a socket that
+    listens for both must not take one peer for two.
+    """
+    mapped = host.lower().removeprefix("::ffff:")
+    return mapped if isIPAddress(mapped) else host
 
 
 def _split(description: str) -> list[str]:
@@ -158,9 +183,14 @@ def _split(description: str) -> list[str]:
 
 
 def _port(text: str, description: str, lowest: int) -> int:
-    if not (text.isascii() and text.isdigit()) or not lowest <= int(text[:9]) <= 65535:
+    if not _DIGITS.fullmatch(text) or not lowest <= int(text) <= 65535:
         raise BadEndpoint(f"{description!r}: the port must be a number from {lowest} to 65535")
     return int(text)
+
+
+def _literal(interface: str, description: str) -> None:
+    if not isIPAddress(interface) and not isIPv6Address(interface):
+        raise BadEndpoint(f"{description!r}: {interface!r} is not an address")
 
 
 def _bracketed(host: str) -> str:
@@ -168,4 +198,8 @@ def _bracketed(host: str) -> str:
 
 
 def _oneLine(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, LookupError):
+        return "what it names is not there"
+    # "_parseTCP() got an unexpected keyword argument 'x'" need not name Twisted's function.
+    text = re.sub(r"^[\w.]+\(\) ", "", " ".join(str(error).split()))
+    return text or type(error).__name__

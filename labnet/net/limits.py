@@ -90,7 +90,9 @@ class _Bucket:
         self.updated = updated
 
     def take(self, rate: float, now: float) -> bool:
-        self.tokens = min(max(2 * rate, 1.0), self.tokens + (now - self.updated) * rate)
+        # The system's clock may be set back: that must not empty the bucket.
+        passed = max(0.0, now - self.updated)
+        self.tokens = min(max(2 * rate, 1.0), self.tokens + passed * rate)
         self.updated = now
         if self.tokens < 1.0:
             return False

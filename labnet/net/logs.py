@@ -8,6 +8,7 @@ terminal or fill a disk.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from datetime import UTC, datetime
 from typing import IO, TextIO, cast
@@ -24,9 +25,10 @@ def shown(data: bytes | str, limit: int = 60) -> str:
     Peer bytes as they may stand in a log line: printable ASCII, everything else escaped, and at most
     C{limit} characters of the input, with the rest counted.
     """
-    text = data.decode("latin-1") if isinstance(data, bytes) else data
-    rest = len(text) - limit
-    quoted = text[:limit].encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    rest = len(data) - limit
+    start = data[:limit]
+    text = start.decode("latin-1") if isinstance(start, bytes) else start
+    quoted = text.encode("unicode_escape").decode("ascii").replace('"', '\\"')
     return f'"{quoted}"' + (f" and {rest} more" if rest > 0 else "")
 
 
@@ -50,6 +52,8 @@ def jsonLogObserver(stream: IO[str]) -> ILogObserver:
         for key, value in event.items():
             if key.startswith("log_") or key in row or key in _LEGACY_KEYS:
                 continue
+            if isinstance(value, float) and not math.isfinite(value):
+                value = str(value)  # JSON has no word for it.
             if value is None or isinstance(value, (bool, int, float, str)):
                 row[key] = value
         stream.write(json.dumps(row) + "\n")

@@ -4,6 +4,7 @@ The options that every server shares, and the shape of every command line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar, TypeVar
@@ -41,14 +42,16 @@ _Number = TypeVar("_Number", int, float)
 def number(
     kind: Callable[[str], _Number], name: str, lowest: _Number, highest: _Number | None = None
 ) -> Callable[[str], _Number]:
-    """A coercion for C{optParameters}: a number of that kind, within bounds, or one line that says so."""
+    """
+    A coercion for C{optParameters}: a finite number of that kind, within bounds, or one line that says so.
+    """
 
     def coerce(text: str) -> _Number:
         try:
             value = kind(text)
         except ValueError:
             value = None
-        if value is None or not lowest <= value or (highest is not None and value > highest):
+        if value is None or not lowest <= value < math.inf or (highest is not None and value > highest):
             bounds = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
             what = "a whole number" if kind is int else "a number"
             raise ValueError(f"--{name}: {text!r} is not {what} {bounds}")
@@ -169,9 +172,9 @@ class ServerOptions(CommandOptions):
         ["keep-alive", None, "on", "SO_KEEPALIVE, on or off: notice a peer that vanished.",
          choice("keep-alive", ("on", "off"))],
         ["send-buffer", None, 0, "SO_SNDBUF in bytes; 0: the system's choice.",
-         number(int, "send-buffer", 0)],
+         number(int, "send-buffer", 0, 2**31 - 1)],
         ["receive-buffer", None, 0, "SO_RCVBUF in bytes; 0: the system's choice.",
-         number(int, "receive-buffer", 0)],
+         number(int, "receive-buffer", 0, 2**31 - 1)],
     ]  # fmt: skip
 
     optFlags = [["json-logs", None, "Write the log as one JSON object a line."]]

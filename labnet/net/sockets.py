@@ -40,6 +40,7 @@ class SocketOptions:
             return
         handle = _socketOf(transport)
         if handle is not None:
+            # The system cuts what is above its own limit.
             if self.sendBuffer:
                 handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.sendBuffer)
             if self.receiveBuffer:
