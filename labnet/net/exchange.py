@@ -79,6 +79,11 @@ class _Exchange(DatagramProtocol):
         if self._accepts(datagram):
             self._end(datagram)
 
+    def stopProtocol(self) -> None:
+        # The epoll and poll reactors close the port of a refused datagram, in place of calling
+        # connectionRefused: all they see is an error without input.
+        self.connectionRefused()
+
     def connectionRefused(self) -> None:
         self._end(Failure(ConnectionRefusedError(f"nothing listens on {self._target}")))
 
