@@ -84,15 +84,17 @@ def makeService(options: Options) -> MultiService:
 
 def _addresses(options: Options, service: MultiService) -> list[tuple[str, str, int]]:
     """
-    What to register, as name, host and port. A listener of another profile than the default one has a
-    name of its own, for its clients must not be sent to the others.
+    What to register, as name, host and port. A listener of another profile has a name of its own, for
+    its clients must not be sent to the others: other than C{--profile} when a name was given with it,
+    other than the course's when not, for then the name is everybody's.
     """
+    usual = options["profile"] if options["name"] != options.defaults["name"] else DEFAULT_PROFILE.name
     addresses = []
     for listener in listeners(service):
         if isinstance(listener, StreamListener) and listener.port is not None:
             where = listener.port.getHost()
             if isinstance(where, (IPv4Address, IPv6Address)):
-                own = listener.detail != options["profile"]
+                own = listener.detail != usual
                 name = options["name"] + (f"-{listener.detail}" if own else "")
                 addresses.append((name, where.host, where.port))
     return addresses
