@@ -28,6 +28,7 @@ class Options(ServerOptions):
     longdesc = "Tells clients where a service is. Services register themselves, with a line of text."
 
     entry: ClassVar[Entry] = entryFor("discovery", Kind.SERVER)
+    references: ClassVar[dict[str, tuple[str, str]]] = {"address": ("calculator", "tcp")}
     # A client asks once, a service renews every few seconds; who asks more often is no client.
     suited: ClassVar[dict[str, object]] = {"datagram-rate": 200.0}
 

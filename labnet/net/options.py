@@ -143,8 +143,9 @@ class ServerOptions(CommandOptions):
 
     @cvar entry: the server's row in the catalogue.
     @cvar variants: what may stand before C{=} in C{--listen}; empty when there is only one kind.
-    @cvar references: the options that say where another server is, and which one the lab fills in when
-        they are not given: by option, its name in the catalogue and its transport, C{"tcp"} or C{"udp"}.
+    @cvar references: the options that say where another server is: by option, its name in the catalogue
+        and its transport, C{"tcp"} or C{"udp"}. In the lab they move with its ports, and one that is not
+        given is filled in when that server has started earlier.
     @cvar suited: defaults that suit this service better than the common ones.
     @ivar listening: where to listen, checked; there after C{postOptions}.
     """
