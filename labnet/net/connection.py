@@ -34,9 +34,18 @@ from labnet.net.limits import Limits, PeerCount
 from labnet.net.logs import Tally
 from labnet.net.sockets import SocketOptions
 
-__all__ = ["ServiceConnection", "ServiceFactory"]
+__all__ = ["ServiceConnection", "ServiceFactory", "newConnectionId"]
 
 _connectionIds = count(1)
+
+# How many turns of the reactor a stopping service reads what the kernel holds: 64 KiB each, and the
+# kernel holds no more than a few MiB for a connection.
+_DRAINING_TURNS = 100
+
+
+def newConnectionId() -> int:
+    """A number for the log that nothing else in this process has."""
+    return next(_connectionIds)
 
 
 class Transport(ITCPTransport, IConsumer, IPushProducer):
@@ -62,7 +71,7 @@ class ServiceConnection(Protocol):
     transport: Transport
 
     def __init__(self) -> None:
-        self.connectionId = next(_connectionIds)
+        self.connectionId = newConnectionId()
         self.peer = "?"
         self.host = "?"
         self.bytesIn = 0
@@ -74,6 +83,7 @@ class ServiceConnection(Protocol):
         self._holds: set[str] = set()
         self._inputEnded = False
         self._isProducer = False
+        self._settling = False
 
     # What a service says.
 
@@ -129,7 +139,7 @@ class ServiceConnection(Protocol):
         """
         if not self.busy:
             self.touch()
-            if self.factory.settling:
+            if self._settling:
                 self.close("service stopped")
 
     def hold(self, why: str) -> None:
@@ -207,7 +217,7 @@ class ServiceConnection(Protocol):
         if self._closing:
             return
         self._guarded(self.received, data)
-        self.progressed()
+        self._guarded(self.progressed)
 
     def readConnectionLost(self) -> None:
         if not self._inputEnded:
@@ -243,8 +253,14 @@ class ServiceConnection(Protocol):
 
     def settle(self) -> None:
         """The service stops: end now, or as soon as what is under way is answered."""
+        self._settling = True
         if not self.busy:
             self.close("service stopped")
+
+    @property
+    def holding(self) -> bool:
+        """Whether the peer is not read from just now, so that its silence means nothing."""
+        return bool(self._holds)
 
     def _guarded(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -276,7 +292,7 @@ class ServiceFactory(_Factory):
     @param limits: how many, from whom, how long.
     @param sockets: the TCP options of each connection.
     @ivar connections: those that are open.
-    @ivar settling: whether the service stops, and each connection ends as soon as it is not busy.
+    @ivar settling: whether the service stops, and each connection is being brought to its end.
     """
 
     noisy = False
@@ -295,19 +311,19 @@ class ServiceFactory(_Factory):
         self.limits = limits or Limits()
         self.sockets = sockets or SocketOptions()
         self.connections: set[ServiceConnection] = set()
-        self.settling = False
         self.served = 0
         self.refused = Tally(self.log, f"{self.service} connections refused", clock)
         self._peers = PeerCount(self.limits)
         self._sweep: IDelayedCall | None = None
         self._finished: list[Deferred[None]] = []
+        self._ending: list[IDelayedCall] = []
 
     def build(self) -> ServiceConnection:
         """A new connection; a subclass gives it what it needs."""
         return self.connectionClass()
 
     def buildProtocol(self, addr: IAddress | None) -> ServiceConnection | None:
-        if self._finished:
+        if self.settling:
             return None
         refusal = self._peers.refusal(peerHost(addr))
         if refusal is not None:
@@ -343,16 +359,15 @@ class ServiceFactory(_Factory):
         )
         if not self.connections:
             self._cancelSweep()
-            waiting, self._finished = self._finished, []
-            for finished in waiting:
-                finished.callback(None)
+            self._ended()
 
     # Time: one coarse sweep for all connections, not a timer each.
 
     def _scheduleSweep(self) -> None:
         limits = [limit for limit in (self.limits.idleTimeout, self.limits.lifetime) if limit]
         if limits and self.connections:
-            self._sweep = self.clock.callLater(min(1.0, min(limits) / 4), self._sweepNow)
+            interval = max(0.05, min(1.0, min(limits) / 4))
+            self._sweep = self.clock.callLater(interval, self._sweepNow)
 
     def _cancelSweep(self) -> None:
         sweep, self._sweep = self._sweep, None
@@ -383,22 +398,47 @@ class ServiceFactory(_Factory):
         if not self.connections:
             return succeed(None)
         finished: Deferred[None] = Deferred()
+        if not self.settling:
+            self._ending = [
+                self.clock.callLater(self.limits.grace, self._abortAll),
+                self.clock.callLater(0, self._settleQuiet, self._read(), _DRAINING_TURNS),
+            ]
         self._finished.append(finished)
-        abort = self.clock.callLater(self.limits.grace, self._abortAll)
-
-        def done(result: None) -> None:
-            if abort.active():
-                abort.cancel()
-
-        finished.addCallback(done)
-        # Requests that the kernel already holds for us are read in the next turns of the reactor.
-        self.clock.callLater(0, self.clock.callLater, 0, self._settleAll)
         return finished
 
-    def _settleAll(self) -> None:
-        self.settling = True
-        for connection in tuple(self.connections):
-            connection.settle()
+    @property
+    def settling(self) -> bool:
+        return bool(self._finished)
+
+    def _read(self) -> dict[ServiceConnection, int]:
+        return {connection: connection.bytesIn for connection in self.connections}
+
+    def _settleQuiet(self, before: dict[ServiceConnection, int], turns: int) -> None:
+        """
+        The kernel may hold requests for us. Who sent nothing in a whole turn of the reactor has none
+        there, and is settled. The others get another turn, and in the end are settled, too, except those
+        that read slowly: of them we have not read everything, and they have the grace time.
+        """
+        now = self._read()
+        waiting = False
+        for connection, amount in now.items():
+            if connection.holding or (turns > 0 and amount != before.get(connection)):
+                waiting = True
+            else:
+                connection.settle()
+        if waiting and self.settling:
+            delay = 0.0 if turns > 0 else 0.02
+            self._ending[1] = self.clock.callLater(delay, self._settleQuiet, now, max(0, turns - 1))
+
+    def _ended(self) -> None:
+        """The last connection is gone; whoever waited for that is told."""
+        ending, self._ending = self._ending, []
+        for call in ending:
+            if call.active():
+                call.cancel()
+        waiting, self._finished = self._finished, []
+        for finished in waiting:
+            finished.callback(None)
 
     def _abortAll(self) -> None:
         for connection in tuple(self.connections):
