@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     @param arguments: what follows C{labnet}; the process's own when left out.
     """
-    name, *rest = arguments if arguments is not None else sys.argv[1:] or ["--help"]
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help", "help"):
         print(_help())
         sys.exit(ExitStatus.OK)
@@ -36,9 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"labnet {version('labnet')}")
         sys.exit(ExitStatus.OK)
     try:
-        tap = import_module(entryFor(name, Kind.CLIENT).tap)
+        entry = entryFor(name, Kind.CLIENT)
     except KeyError:
         _refuse(_noCommand(name))
+    tap = import_module(entry.tap)
     options = tap.Options()
     try:
         options.parseOptions(rest)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
@@ -169,7 +170,9 @@ def _listens(section: Section) -> Sequence[str]:
 
 def _part(section: Section, offset: int, moving: frozenset[tuple[str, int]]) -> Part:
     tap = _tapOf(entryFor(section.service, Kind.SERVER))
-    references: Mapping[str, tuple[str, str]] = tap.Options.references
+    # Where a later server listens is not known yet: such an option only moves with the ports.
+    earlier = {entry.name for entry in takewhile(lambda entry: entry.name != section.service, servers())}
+    references = {option: other for option, other in tap.Options.references.items() if other[0] in earlier}
     settings = _moved(section, offset, moving, tap.Options()) if offset else section.settings
     checked = tap.Options()
     checked.parseOptions(argv(settings))
