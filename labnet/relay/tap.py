@@ -39,6 +39,7 @@ class Options(ServerOptions):
     )
 
     entry: ClassVar[Entry] = entryFor("relay", Kind.SERVER)
+    references: ClassVar[dict[str, tuple[str, str]]] = {"to": ("calculator", "udp")}
     # A stream takes two descriptors, and a loop of relays ends where there are no more connections.
     suited: ClassVar[dict[str, object]] = {"max-connections": 1_000}
 
