@@ -54,7 +54,7 @@ def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
     def failed(failure: Failure) -> int:
         sentence, status = explain(failure)
         if status is ExitStatus.BUG:
-            failure.printTraceback()
+            failure.printTraceback(sys.stderr)
         console.complain(f"labnet {name}: {sentence}")
         return status
 

@@ -37,17 +37,20 @@ PURE = {
     "arithmetic",
     "catalogue",
     "config",
+    "delivery",
+    "forwarding",
     "framing",
     "inspection",
     "limits",
     "policy",
     "ports",
     "registry",
+    "spool",
     "target",
     "wire",
 }
 #: Protocols and factories, and what they are made of. The reactor, the clock and the limits are given.
-CONNECTED = {"client", "server"}
+CONNECTED = {"client", "datagrams", "exchange", "server"}
 TAPS = {"clienttap", "tap"}
 TOP = {"__main__", "cli"}
 
