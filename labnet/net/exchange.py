@@ -64,6 +64,7 @@ class _Exchange(DatagramProtocol):
         self._accepts = accepts
         self._sentAgain = sentAgain
         self._timer: IDelayedCall | None = None
+        self._closing = False
         self.answer: Deferred[bytes] = Deferred(lambda _: self._close())
 
     def startProtocol(self) -> None:
@@ -82,7 +83,8 @@ class _Exchange(DatagramProtocol):
     def stopProtocol(self) -> None:
         # The epoll and poll reactors close the port of a refused datagram, in place of calling
         # connectionRefused: all they see is an error without input.
-        self.connectionRefused()
+        if not self._closing:
+            self.connectionRefused()
 
     def connectionRefused(self) -> None:
         self._end(Failure(ConnectionRefusedError(f"nothing listens on {self._target}")))
@@ -103,6 +105,7 @@ class _Exchange(DatagramProtocol):
             self._end(Failure(error))
 
     def _close(self) -> None:
+        self._closing = True
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
