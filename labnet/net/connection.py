@@ -251,6 +251,17 @@ class ServiceConnection(Protocol):
     def stopProducing(self) -> None:
         """The transport is gone; L{connectionLost} follows."""
 
+    def watchTime(self, now: float) -> None:
+        """
+        Called every now and then: end the connection if its time is over. A subclass with limits of its
+        own names them in L{ServiceFactory.timeLimits}.
+        """
+        limits = self.factory.limits
+        if limits.idleTimeout and now - self.progressAt >= limits.idleTimeout:
+            self.drop(f"idle for {limits.idleTimeout:g} s")
+        elif limits.lifetime and now - self.openedAt >= limits.lifetime:
+            self.drop(f"open for {limits.lifetime:g} s")
+
     def settle(self) -> None:
         """The service stops: end now, or as soon as what is under way is answered."""
         self._settling = True
@@ -363,8 +374,12 @@ class ServiceFactory(_Factory):
 
     # Time: one coarse sweep for all connections, not a timer each.
 
+    def timeLimits(self) -> tuple[float, ...]:
+        """The limits that the sweep watches, in seconds, 0 for none; the shortest sets its pace."""
+        return (self.limits.idleTimeout, self.limits.lifetime)
+
     def _scheduleSweep(self) -> None:
-        limits = [limit for limit in (self.limits.idleTimeout, self.limits.lifetime) if limit]
+        limits = [limit for limit in self.timeLimits() if limit]
         if limits and self.connections:
             interval = max(0.05, min(1.0, min(limits) / 4))
             self._sweep = self.clock.callLater(interval, self._sweepNow)
@@ -377,12 +392,8 @@ class ServiceFactory(_Factory):
     def _sweepNow(self) -> None:
         self._sweep = None
         now = self.clock.seconds()
-        idle, lifetime = self.limits.idleTimeout, self.limits.lifetime
         for connection in tuple(self.connections):
-            if idle and now - connection.progressAt >= idle:
-                connection.drop(f"idle for {idle:g} s")
-            elif lifetime and now - connection.openedAt >= lifetime:
-                connection.drop(f"open for {lifetime:g} s")
+            connection.watchTime(now)
         self._scheduleSweep()
 
     # The end.

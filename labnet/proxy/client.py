@@ -1,0 +1,367 @@
+"""
+The proxy's connections to origins: one exchange after another on each, pooled in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Protocol as Interface
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from labnet.net.connection import Transport
+from labnet.proxy.policy import HeadLimits
+from labnet.proxy.target import Origin
+from labnet.proxy.wire import (
+    BadMessage,
+    BodyReader,
+    CloseDelimitedBody,
+    Fields,
+    HeadReader,
+    ResponseHead,
+    parseResponseHead,
+    responseBody,
+)
+
+__all__ = ["OriginConnection", "OriginFactory", "OriginPool", "ResponseReceiver"]
+
+
+class ResponseReceiver(Interface):
+    """Who asked, and hears of the response as it comes. After an end or a failure nothing follows."""
+
+    def responseInformational(self, head: ResponseHead) -> None:
+        """An interim response (1xx) has come."""
+
+    def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
+        """The head of the final response has come; C{body} says how its body is delimited."""
+
+    def responseReceived(self, content: bytes) -> None:
+        """A piece of the body has come, without its framing."""
+
+    def responseEnded(self, trailers: Fields) -> None:
+        """The response is complete."""
+
+    def responseFailed(self, why: str, silent: bool) -> None:
+        """
+        There will be no response, or no more of it.
+
+        @param silent: the origin ended the connection without a single byte of an answer.
+        """
+
+    def originFull(self) -> None:
+        """The origin reads too slowly: no more of the request, please."""
+
+    def originDrained(self) -> None:
+        """The origin reads again."""
+
+
+@implementer(IPushProducer)
+class OriginConnection(Protocol):
+    """
+    A connection to an origin. L{ask} begins an exchange on it; when that is complete and the origin
+    keeps the connection, it goes back to its pool.
+
+    @ivar exchanges: how many have begun on it.
+    """
+
+    transport: Transport
+
+    def __init__(self, pool: OriginPool, origin: Origin) -> None:
+        self.origin = origin
+        self.exchanges = 0
+        self.idleSince = 0.0
+        self._pool = pool
+        self._receiver: ResponseReceiver | None = None
+        self._method = b""
+        self._requestSent = False
+        self._heads = HeadReader(pool.heads.size, lenient=True)
+        self._head: ResponseHead | None = None
+        self._body: BodyReader | None = None
+        self._heard = False
+        self._paused = False
+        self._lost = False
+
+    # What an exchange does.
+
+    def ask(self, receiver: ResponseReceiver, method: bytes) -> None:
+        """Begin an exchange: from now on C{receiver} hears of the response to a C{method} request."""
+        self.exchanges += 1
+        self._receiver = receiver
+        self._method = method
+        self._requestSent = False
+        self._heard = False
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the request."""
+        self.transport.write(data)
+
+    def requestSent(self) -> None:
+        """The request is complete."""
+        self._requestSent = True
+
+    def pause(self) -> None:
+        """Take no more of the response until L{resume}."""
+        if not self._paused and not self._lost:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Take more of the response."""
+        if self._paused and not self._lost:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    def cancel(self) -> None:
+        """Nobody waits for the response any more."""
+        self._receiver = None
+        self.abort()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if not self._lost:
+            self._lost = True
+            self.transport.abortConnection()
+
+    # IProtocol
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        self._pool.sockets(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._receiver is None:
+            # What nobody asked for must not become the answer to the next request.
+            self._pool.forget(self)
+            self.abort()
+            return
+        self._heard = True
+        try:
+            while data and self._receiver is not None:
+                data = self._readHead(data) if self._body is None else self._readBody(data)
+        except BadMessage as problem:
+            self._fail(str(problem))
+        except Exception:
+            self._pool.log.failure("a bug while reading from {origin}", origin=str(self.origin))
+            self._fail("a bug in this proxy")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        self._pool.forget(self)
+        if self._receiver is None:
+            return
+        if self._body is None:
+            self._fail("the origin closed the connection without an answer", silent=not self._heard)
+        elif isinstance(self._body, CloseDelimitedBody) and reason.check(ConnectionDone):
+            self._body.end()
+            self._complete()
+        else:
+            self._fail("the origin closed the connection in the middle of its answer")
+
+    # IPushProducer: the transport asks us to pause when the origin does not read.
+
+    def pauseProducing(self) -> None:
+        """The origin reads too slowly."""
+        if self._receiver is not None:
+            self._receiver.originFull()
+
+    def resumeProducing(self) -> None:
+        """The origin reads again."""
+        if self._receiver is not None:
+            self._receiver.originDrained()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; L{connectionLost} follows."""
+
+    # How a response is read.
+
+    def _readHead(self, data: bytes) -> bytes:
+        found = self._heads.feed(data)
+        if found is None:
+            return b""
+        raw, rest = found
+        head = parseResponseHead(raw, self._pool.heads.fields)
+        assert self._receiver is not None
+        if head.status < 200:
+            if head.status == 101:
+                raise BadMessage("the origin switched protocols without being asked")
+            self._receiver.responseInformational(head)
+            return rest
+        self._head = head
+        body = self._body = responseBody(head, self._method)
+        self._receiver.responseStarted(head, body)
+        if self._receiver is not None and body.done:
+            body.rest = rest
+            self._complete()
+            return b""
+        return rest
+
+    def _readBody(self, data: bytes) -> bytes:
+        body, receiver = self._body, self._receiver
+        assert body is not None
+        assert receiver is not None
+        content = body.feed(data)
+        if content:
+            receiver.responseReceived(content)
+        if body.done and self._receiver is not None:
+            self._complete()
+        return b""
+
+    def _complete(self) -> None:
+        head, body, receiver = self._head, self._body, self._receiver
+        assert head is not None
+        assert body is not None
+        assert receiver is not None
+        self._head = self._body = self._receiver = None
+        if self._lost or body.rest or not self._requestSent or not head.persistent:
+            self.abort() if body.rest else self._close()
+        else:
+            self.resume()
+            self._pool.put(self)
+        receiver.responseEnded(body.trailers)
+
+    def _close(self) -> None:
+        if not self._lost:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def _fail(self, why: str, silent: bool = False) -> None:
+        receiver, self._receiver = self._receiver, None
+        self.abort()
+        if receiver is not None:
+            receiver.responseFailed(why, silent)
+
+
+if TYPE_CHECKING:
+    _Factory = Factory[OriginConnection]
+else:
+    _Factory = Factory
+
+
+class OriginFactory(_Factory):
+    """Builds the connection to one origin."""
+
+    noisy = False
+
+    def __init__(self, pool: OriginPool, origin: Origin) -> None:
+        self._pool = pool
+        self._origin = origin
+
+    def buildProtocol(self, addr: IAddress | None) -> OriginConnection:
+        return OriginConnection(self._pool, self._origin)
+
+
+class OriginPool:
+    """
+    The connections to all origins, those in use and those that wait for the next request.
+
+    @param clock: the reactor, or a C{Clock} in a test.
+    @param connect: gives the endpoint of an origin; it bounds the attempt.
+    @param heads: what a response's head may have.
+    @param sockets: sets the TCP options of a connection.
+    @param mostIdle: connections that wait, in all; the longest waiting is closed for one more.
+    @param idleTimeout: seconds that a connection waits.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        connect: Callable[[Origin], IStreamClientEndpoint],
+        *,
+        heads: HeadLimits | None = None,
+        sockets: Callable[[object], None] = lambda transport: None,
+        mostIdle: int = 256,
+        idleTimeout: float = 15.0,
+    ) -> None:
+        self.heads = heads or HeadLimits()
+        self.sockets = sockets
+        self._clock = clock
+        self._connect = connect
+        self._mostIdle = mostIdle
+        self._idleTimeout = idleTimeout
+        self._idle: dict[Origin, list[OriginConnection]] = {}
+        self._idleCount = 0
+        self._sweep: IDelayedCall | None = None
+        self._closed = False
+
+    async def get(self, origin: Origin, fresh: bool = False) -> OriginConnection:
+        """
+        A connection to the origin, ready for an exchange.
+
+        @param fresh: not one that was used before.
+        @raise Exception: whatever the endpoint fails with.
+        """
+        waiting = self._idle.get(origin)
+        if waiting and not fresh:
+            connection = waiting[-1]
+            self.forget(connection)
+            return connection
+        made = await self._connect(origin).connect(OriginFactory(self, origin))
+        assert isinstance(made, OriginConnection)
+        return made
+
+    def put(self, connection: OriginConnection) -> None:
+        """A connection waits for its next exchange."""
+        if self._closed or not self._mostIdle:
+            connection.abort()
+            return
+        if self._idleCount >= self._mostIdle:
+            oldest = min((waiting[0] for waiting in self._idle.values()), key=lambda c: c.idleSince)
+            self.forget(oldest)
+            oldest.abort()
+        connection.idleSince = self._clock.seconds()
+        self._idle.setdefault(connection.origin, []).append(connection)
+        self._idleCount += 1
+        if self._sweep is None:
+            self._sweep = self._clock.callLater(self._idleTimeout / 2, self._sweepNow)
+
+    def forget(self, connection: OriginConnection) -> None:
+        """A connection does not wait any more: it is used, or gone."""
+        waiting = self._idle.get(connection.origin, [])
+        if connection in waiting:
+            waiting.remove(connection)
+            self._idleCount -= 1
+            if not waiting:
+                del self._idle[connection.origin]
+
+    def close(self) -> None:
+        """Close what waits, and from now on whatever becomes free."""
+        self._closed = True
+        self._cancelSweep()
+        for waiting in tuple(self._idle.values()):
+            for connection in tuple(waiting):
+                self.forget(connection)
+                connection.abort()
+
+    def __len__(self) -> int:
+        """How many connections wait."""
+        return self._idleCount
+
+    def _sweepNow(self) -> None:
+        self._sweep = None
+        longAgo = self._clock.seconds() - self._idleTimeout
+        for waiting in tuple(self._idle.values()):
+            for connection in tuple(waiting):
+                if connection.idleSince <= longAgo:
+                    self.forget(connection)
+                    connection.abort()
+        if self._idle:
+            self._sweep = self._clock.callLater(self._idleTimeout / 2, self._sweepNow)
+
+    def _cancelSweep(self) -> None:
+        sweep, self._sweep = self._sweep, None
+        if sweep is not None and sweep.active():
+            sweep.cancel()

@@ -1,0 +1,176 @@
+"""
+The ways in which a response reaches the client: as it comes, after it was looked at whole, or as it
+is looked at, a little behind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol as Interface
+
+from labnet.proxy.inspection import Finding, Inspector, Rule, Undecodable, search
+from labnet.proxy.spool import Spool
+from labnet.proxy.wire import Fields
+
+__all__ = ["Cut", "Delivery", "Held", "Recipient", "Streamed"]
+
+
+class Recipient(Interface):
+    """Who a L{Delivery} works for: the exchange."""
+
+    def begin(self, size: int | None) -> None:
+        """Send the head; C{size} is the body's, if it is known by now and was not before."""
+
+    def content(self, piece: bytes) -> None:
+        """Send a piece of the body."""
+
+    def complete(self, trailers: Fields) -> None:
+        """The body is sent."""
+
+    def deliver(self, spool: Spool, trailers: Fields) -> None:
+        """Send the head, then a whole body, and complete."""
+
+    def replay(self, spool: Spool) -> None:
+        """Send the head, then what was held, then what still comes."""
+
+    def blocked(self, found: Finding) -> None:
+        """A blocked string was found: nothing more may be sent."""
+
+    def uninspectable(self, why: str) -> bool:
+        """It can not be looked at. Whether it passes all the same; if not, nothing more may be sent."""
+
+
+class Delivery(ABC):
+    """
+    Takes the pieces of one response's body.
+    """
+
+    @abstractmethod
+    def received(self, content: bytes) -> None:
+        """A piece has come."""
+
+    @abstractmethod
+    def ended(self, trailers: Fields) -> None:
+        """The response is complete."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """There is nothing more to deliver."""
+
+
+class Streamed(Delivery):
+    """Passes everything on as it comes, without a look."""
+
+    def __init__(self, recipient: Recipient) -> None:
+        self._recipient = recipient
+
+    def received(self, content: bytes) -> None:
+        self._recipient.content(content)
+
+    def ended(self, trailers: Fields) -> None:
+        self._recipient.complete(trailers)
+
+    def close(self) -> None:
+        pass
+
+
+class Held(Delivery):
+    """
+    Holds the body until all of it has been looked at.
+
+    @param memory: bytes to hold in memory.
+    @param most: bytes to hold in all; what is more can not be looked at.
+    """
+
+    def __init__(
+        self, recipient: Recipient, inspector: Inspector, rules: tuple[Rule, ...], memory: int, most: int
+    ) -> None:
+        self._recipient = recipient
+        self._inspector = inspector
+        self._rules = rules
+        self._most = most
+        self._spool = Spool(memory)
+
+    def received(self, content: bytes) -> None:
+        try:
+            found = self._inspector.feed(content)
+            self._spool.write(content)
+        except Undecodable as problem:
+            self._giveUp(str(problem), content)
+        except OSError as problem:
+            self._giveUp(f"no room to hold it: {problem.strerror}", content)
+        else:
+            if found is not None:
+                self._recipient.blocked(found)
+            elif self._spool.size > self._most:
+                self._giveUp(f"over {self._most} bytes", b"")
+
+    def ended(self, trailers: Fields) -> None:
+        try:
+            self._inspector.end()
+        except Undecodable as problem:
+            if not self._recipient.uninspectable(str(problem)):
+                return
+        found = search(self._rules, trailers.encode(), "trailers")
+        if found is not None:
+            self._recipient.blocked(found)
+        else:
+            self._recipient.deliver(self._spool, trailers)
+
+    def close(self) -> None:
+        self._spool.close()
+
+    def _giveUp(self, why: str, unheld: bytes) -> None:
+        if self._recipient.uninspectable(why):
+            self._recipient.replay(self._spool)
+            self._recipient.content(unheld)
+
+
+class Cut(Delivery):
+    """
+    Holds as much as goes into memory, then passes on what has been looked at, as far as no blocked
+    string can have begun in it.
+
+    @param memory: bytes to hold before the first goes out.
+    """
+
+    def __init__(
+        self, recipient: Recipient, inspector: Inspector, rules: tuple[Rule, ...], memory: int
+    ) -> None:
+        self._recipient = recipient
+        self._inspector = inspector
+        self._rules = rules
+        self._memory = memory
+        self._overlap = max(len(rule.pattern) for rule in rules) - 1
+        self._spool = Spool(memory)
+        self._tail: bytes | None = None
+
+    def received(self, content: bytes) -> None:
+        found = self._inspector.feed(content)
+        if found is not None:
+            self._recipient.blocked(found)
+        elif self._tail is not None:
+            self._pass(self._tail + content)
+        elif self._spool.size + len(content) <= self._memory:
+            self._spool.write(content)
+        else:
+            self._recipient.begin(None)
+            self._pass(self._spool.content() + content)
+
+    def ended(self, trailers: Fields) -> None:
+        found = search(self._rules, trailers.encode(), "trailers")
+        if found is not None:
+            self._recipient.blocked(found)
+        elif self._tail is None:
+            self._recipient.deliver(self._spool, trailers)
+        else:
+            self._recipient.content(self._tail)
+            self._recipient.complete(trailers)
+
+    def close(self) -> None:
+        self._spool.close()
+
+    def _pass(self, content: bytes) -> None:
+        at = len(content) - self._overlap
+        self._tail = content[at:]
+        self._recipient.content(content[:at])

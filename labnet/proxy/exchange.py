@@ -1,0 +1,501 @@
+"""
+One request and its response: from the client's head to the last byte of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol as Interface
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from labnet.net.outcome import explain
+from labnet.proxy.client import OriginConnection, OriginPool
+from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
+from labnet.proxy.forwarding import forwardedRequest, forwardedResponse
+from labnet.proxy.inspection import Finding, Inspector, Undecodable, search
+from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, refusal
+from labnet.proxy.spool import Spool
+from labnet.proxy.target import Route
+from labnet.proxy.wire import (
+    BodyReader,
+    ChunkedBody,
+    CloseDelimitedBody,
+    Fields,
+    RequestHead,
+    ResponseHead,
+    Version,
+    encodeChunk,
+    encodeLastChunk,
+)
+
+__all__ = ["Client", "Exchange"]
+
+_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+_MOST_EARLY = 65_536
+
+
+class Client(Interface):
+    """The client's connection, as its exchange sees it."""
+
+    def hold(self, why: str) -> None:
+        """Do not read from the client."""
+
+    def release(self, why: str) -> None:
+        """Read from the client again."""
+
+    def write(self, data: bytes) -> None:
+        """Send to the client."""
+
+    def abort(self, why: str) -> None:
+        """Break the connection, so that the client can not take what it has for the whole."""
+
+    def persists(self, head: RequestHead) -> bool:
+        """Whether the connection will be kept after the answer to this request."""
+
+    def exchangeEnded(self, exchange: Exchange, keep: bool) -> None:
+        """The answer is complete."""
+
+
+class Exchange:
+    """
+    Drives one request to an origin and its response to the client.
+
+    @param client: who asked.
+    @param head: what.
+    @param body: how the request's body is delimited.
+    @param route: where to.
+    @param pool: the connections to origins.
+    @param policy: what may pass.
+    @param name: the proxy's, for Via.
+    @param clock: the reactor, or a C{Clock} in a test.
+    @ivar status: of the answer; 0 as long as there is none.
+    @ivar note: for the log: what the proxy decided and why.
+    @ivar progressAt: when something was done last.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        head: RequestHead,
+        body: BodyReader,
+        route: Route,
+        pool: OriginPool,
+        policy: Policy,
+        name: bytes,
+        clock: IReactorTime,
+    ) -> None:
+        self.head = head
+        self.route = route
+        self.status = 0
+        self.note = ""
+        self.requestDone = self._bodyless = body.done
+        self.clientFull = False
+        self.originIsFull = False
+        self._client = client
+        self._body = body
+        self._pool = pool
+        self._policy = policy
+        self._name = name
+        self._clock = clock
+        self.progressAt = clock.seconds()
+        self._rules = tuple(policy.rules)
+        self._connecting: Deferred[None] | None = None
+        self._origin: OriginConnection | None = None
+        self._early: list[bytes] = []
+        self._earlySize = 0
+        self._retried = False
+        self._requestInspector: Inspector | None = None
+        self._requestSpool: Spool | None = None
+        self._response: ResponseHead | None = None
+        self._responseBody: BodyReader | None = None
+        self._delivery: Delivery | None = None
+        self._replay: Iterator[bytes] | None = None
+        self._afterReplay: list[bytes] = []
+        self._replayTrailers: Fields | None = None
+        self._begun = False
+        self._chunked = False
+        self._delimited = True
+        self._ended = False
+
+    def progressed(self) -> None:
+        """Something was done: whoever is waited for has not gone."""
+        self.progressAt = self._clock.seconds()
+
+    # The request.
+
+    def start(self) -> None:
+        """Begin: look at the head if requests are looked at, and reach for the origin."""
+        if self._policy.inspectRequest and self._rules:
+            found = search(self._rules, self.head.raw, "request")
+            if found is not None:
+                self.blocked(found)
+                return
+            if not self.requestDone:
+                self._holdRequest()
+                return
+        self._connect(fresh=False)
+
+    def requestReceived(self, content: bytes) -> None:
+        """A piece of the request's body has come."""
+        if self._ended or not content:
+            return
+        if self._requestSpool is not None:
+            self._lookAtRequest(self._requestSpool, content)
+        elif self._origin is not None:
+            self._sendContent(content)
+        else:
+            self._early.append(content)
+            self._earlySize += len(content)
+            if self._earlySize > _MOST_EARLY:
+                self._client.hold("origin")
+
+    def requestEnded(self) -> None:
+        """The request is complete."""
+        self.requestDone = True
+        if self._ended:
+            return
+        if self._requestInspector is not None:
+            self._requestHeld(self._requestInspector)
+        elif self._origin is not None:
+            self._endRequest()
+
+    def _holdRequest(self) -> None:
+        codings = self.head.fields.tokens(b"content-encoding")
+        try:
+            self._requestInspector = Inspector(self._rules, codings, self._policy.decoding)
+        except Undecodable as problem:
+            self.refuse(415, f"the request's body can not be looked at: {problem}")
+            return
+        self._requestSpool = Spool(self._policy.holding.memory)
+
+        if self.head.version is Version.HTTP11 and b"100-continue" in self.head.fields.tokens(b"expect"):
+            # The body is needed here before the origin hears of the request.
+            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _requestHeld(self, inspector: Inspector) -> None:
+        try:
+            inspector.end()
+        except Undecodable as problem:
+            self.refuse(415, f"the request's body can not be looked at: {problem}")
+        else:
+            self._connect(fresh=False)
+
+    def _lookAtRequest(self, spool: Spool, content: bytes) -> None:
+        assert self._requestInspector is not None
+        try:
+            found = self._requestInspector.feed(content)
+            spool.write(content)
+        except Undecodable as problem:
+            self.refuse(415, f"the request's body can not be looked at: {problem}")
+        except OSError as problem:
+            self.refuse(502, f"no room to hold the request: {problem.strerror}")
+        else:
+            if found is not None:
+                self.blocked(Finding(found.rule, "request", found.offset, found.coding))
+            elif spool.size > self._policy.holding.disk:
+                self.refuse(413, f"the request's body has over {self._policy.holding.disk} bytes")
+
+    def _connect(self, fresh: bool) -> None:
+        self._connecting = Deferred.fromCoroutine(self._reach(fresh))
+        self._connecting.addErrback(self._unreachable)
+
+    async def _reach(self, fresh: bool) -> None:
+        origin = await self._pool.get(self.route.origin, fresh)
+        if self._ended:
+            origin.abort()
+            return
+        self._connecting = None
+        self._origin = origin
+        self.progressed()
+        self._sendRequest(origin)
+
+    def _unreachable(self, failure: Failure) -> None:
+        self._connecting = None
+        if self._ended or failure.check(CancelledError):
+            return
+        sentence, _ = explain(failure)
+        status = 504 if failure.check(TimeoutError) else 502
+        self.refuse(status, f"{self.route.origin}: {sentence}")
+
+    def _sendRequest(self, origin: OriginConnection) -> None:
+        origin.ask(self, self.head.method)
+        spool = self._requestSpool
+        inspected = bool(self._rules)
+        heldSize = None if spool is None else spool.size
+        origin.write(forwardedRequest(self.head, self.route, self._body, self._name, inspected, heldSize))
+        if spool is not None:
+            for piece in spool.pieces():
+                origin.write(piece)
+            origin.requestSent()
+            return
+        early, self._early, self._earlySize = self._early, [], 0
+        for content in early:
+            self._sendContent(content)
+        self._client.release("origin")
+        if self.requestDone:
+            self._endRequest()
+
+    def _sendContent(self, content: bytes) -> None:
+        assert self._origin is not None
+        self._origin.write(encodeChunk(content) if isinstance(self._body, ChunkedBody) else content)
+
+    def _endRequest(self) -> None:
+        assert self._origin is not None
+        if isinstance(self._body, ChunkedBody):
+            self._origin.write(encodeLastChunk())
+        self._origin.requestSent()
+
+    # ResponseReceiver: what comes from the origin.
+
+    def responseInformational(self, head: ResponseHead) -> None:
+        """An interim response goes to the client at once, unless that is too old to know of any."""
+        self.progressed()
+        if self.head.version is Version.HTTP11 and not search(self._rules, head.raw, "header section"):
+            self._client.write(forwardedResponse(head, self._name, framing=None, connection=b""))
+
+    def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
+        """The response's head decides how its body is delivered."""
+        self.progressed()
+        self._response = head
+        self._responseBody = body
+        found = search(self._rules, head.raw, "header section")
+        if found is not None:
+            self.blocked(found)
+        else:
+            self._delivery = self._deliveryFor(head, body)
+
+    def responseReceived(self, content: bytes) -> None:
+        """A piece of the response's body has come."""
+        self.progressed()
+        if self._delivery is not None:
+            self._delivery.received(content)
+
+    def responseEnded(self, trailers: Fields) -> None:
+        """The origin has done its part."""
+        self._origin = None
+        if self._delivery is not None:
+            self._delivery.ended(trailers)
+
+    def responseFailed(self, why: str, silent: bool) -> None:
+        """The origin has failed: try once more, say so, or break off what was begun."""
+        origin, self._origin = self._origin, None
+        if self._ended:
+            return
+        if silent and origin is not None and origin.exchanges > 1 and self._mayRepeat():
+            # The origin closed a kept connection just as the request was on its way (RFC 9112, 9.3.1).
+            self._retried = True
+            self._connect(fresh=True)
+        else:
+            self.refuse(502, f"{self.route.origin}: {why}")
+
+    def originFull(self) -> None:
+        """The origin reads too slowly: the client has to wait."""
+        self.originIsFull = True
+        if not self.requestDone:
+            self._client.hold("origin")
+
+    def originDrained(self) -> None:
+        """The origin reads again."""
+        self.progressed()
+        self.originIsFull = False
+        self._client.release("origin")
+
+    def _mayRepeat(self) -> bool:
+        whole = self._requestSpool is not None or self._bodyless
+        return not self._retried and self.head.method in _REPEATABLE and whole
+
+    def _deliveryFor(self, head: ResponseHead, body: BodyReader) -> Delivery | None:
+        if not self._rules or body.done or self._policy.skips(head):
+            self.note = "not inspected: media type" if self._rules and not body.done else ""
+            return self._streamed()
+        codings = head.fields.tokens(b"content-encoding")
+        try:
+            if head.status == 206:
+                raise Undecodable("a part of the whole (206)")
+            inspector = Inspector(self._rules, codings, self._policy.decoding)
+        except Undecodable as problem:
+            return self._streamed() if self.uninspectable(str(problem)) else None
+        holding = self._policy.holding
+        if self._policy.uninspectable is Uninspectable.CUT and not inspector.encoded:
+            return Cut(self, inspector, self._rules, holding.memory)
+        return Held(self, inspector, self._rules, holding.memory, holding.disk)
+
+    def _streamed(self) -> Delivery:
+        self.begin(None)
+        return Streamed(self)
+
+    # Recipient: what goes to the client.
+
+    def begin(self, size: int | None) -> None:
+        """Send the head of the response, with a framing that suits the client."""
+        self._client.write(self._responseHead(size))
+
+    def _responseHead(self, size: int | None) -> bytes:
+        head, body = self._response, self._responseBody
+        assert head is not None
+        framing = None
+        if size is not None:
+            framing = (b"Content-Length", b"%d" % size)
+        elif isinstance(body, (ChunkedBody, CloseDelimitedBody)):
+            self._chunked = self.head.version is Version.HTTP11
+            self._delimited = self._chunked
+            framing = (b"Transfer-Encoding", b"chunked") if self._chunked else None
+        self._begun = True
+        self.status = head.status
+        connection = b""
+        if not self._keeps():
+            connection = b"close"
+        elif self.head.version is Version.HTTP10:
+            connection = b"keep-alive"
+        return forwardedResponse(
+            head, self._name, framing=framing, connection=connection, location=self._location()
+        )
+
+    def _location(self) -> tuple[bytes, bytes] | None:
+        """In fixed-target mode a redirect to the origin itself leads back to the proxy."""
+        asked = self.head.fields.values(b"host")
+        if not asked or self.head.target[:1] != b"/" or asked[0] == self.route.host:
+            return None
+        return b"http://" + self.route.host, b"http://" + asked[0]
+
+    def content(self, piece: bytes) -> None:
+        """Send a piece of the body, behind what is still being replayed."""
+        if self._ended or not piece:
+            return
+        if self._replay is not None:
+            self._afterReplay.append(piece)
+        else:
+            self._client.write(encodeChunk(piece) if self._chunked else piece)
+
+    def complete(self, trailers: Fields) -> None:
+        """Everything was sent."""
+        if self._replay is not None:
+            self._replayTrailers = trailers
+            return
+        if self._chunked:
+            self._client.write(encodeLastChunk(trailers))
+        self._end(self._keeps())
+
+    def deliver(self, spool: Spool, trailers: Fields) -> None:
+        """Send a whole body, in one write where it is in memory."""
+        if not spool.onDisk:
+            self._client.write(self._responseHead(spool.size) + spool.content())
+            self._end(self._keeps())
+        else:
+            self.begin(spool.size)
+            self._replayTrailers = trailers
+            self._play(spool)
+
+    def replay(self, spool: Spool) -> None:
+        """Send what was held; what comes from now on is streamed."""
+        self.begin(None)
+        self._delivery = Streamed(self)
+        if self._origin is not None:
+            self._origin.pause()
+        self._play(spool)
+
+    def _play(self, spool: Spool) -> None:
+        self._replay = self._replayed(spool)
+        self._playOn()
+
+    @staticmethod
+    def _replayed(spool: Spool) -> Iterator[bytes]:
+        try:
+            yield from spool.pieces()
+        finally:
+            spool.close()
+
+    def _playOn(self) -> None:
+        while self._replay is not None and not self.clientFull and not self._ended:
+            piece = next(self._replay, None)
+            if piece is not None:
+                self._client.write(encodeChunk(piece) if self._chunked else piece)
+                continue
+            self._replay = None
+            after, self._afterReplay = self._afterReplay, []
+            for content in after:
+                self.content(content)
+            if self._replayTrailers is not None:
+                self.complete(self._replayTrailers)
+            elif self._origin is not None and not self.clientFull:
+                self._origin.resume()
+
+    def clientIsFull(self) -> None:
+        """The client reads too slowly: the origin has to wait."""
+        self.clientFull = True
+        if self._origin is not None:
+            self._origin.pause()
+
+    def clientDrained(self) -> None:
+        """The client reads again."""
+        self.progressed()
+        self.clientFull = False
+        if self._replay is not None:
+            self._playOn()
+        elif self._origin is not None:
+            self._origin.resume()
+
+    # Decisions.
+
+    def blocked(self, found: Finding) -> None:
+        """A blocked string was found."""
+        answer = blockedAnswer(self._policy, found)
+        self._replace(answer)
+
+    def uninspectable(self, why: str) -> bool:
+        """What can not be looked at follows the policy. Whether it passes."""
+        if self._policy.uninspectable is Uninspectable.PASS:
+            self.note = f"not inspected: {why}"
+            return True
+        self.refuse(502, f"the response can not be looked at: {why}")
+        return False
+
+    def refuse(self, status: int, why: str) -> None:
+        """Answer with an error."""
+        self._replace(refusal(status, why))
+
+    def _replace(self, answer: Answer) -> None:
+        """Answer in the origin's place, or break off an answer that has begun."""
+        if self._ended:
+            return
+        self.note = answer.why
+        if self._begun:
+            self._stop()
+            self._client.abort(answer.why)
+            return
+        keep = self._keeps() and self.requestDone and not answer.verbatim
+        self.status = answer.status
+        self._client.write(answer.encode(self.head.version, self.head.method, close=not keep))
+        self._end(keep)
+
+    def cancel(self) -> None:
+        """The client has gone."""
+        self._stop()
+
+    def _keeps(self) -> bool:
+        return self._delimited and self.requestDone and self._client.persists(self.head)
+
+    def _end(self, keep: bool) -> None:
+        if not self._ended:
+            self._stop()
+            self._client.exchangeEnded(self, keep)
+
+    def _stop(self) -> None:
+        self._ended = True
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.cancel()
+        delivery, self._delivery = self._delivery, None
+        if delivery is not None:
+            delivery.close()
+        if self._requestSpool is not None:
+            self._requestSpool.close()
+        self._replay = None
+        self._client.release("origin")

@@ -1,0 +1,208 @@
+"""
+What the proxy lets pass, how much it takes, and what it answers instead.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+
+from labnet.proxy.inspection import DecodingLimits, Finding, Rule
+from labnet.proxy.wire import Fields, ResponseHead, Version
+
+__all__ = [
+    "COURSE_404",
+    "COURSE_PAGE",
+    "DEFAULT_RULE",
+    "Answer",
+    "HeadLimits",
+    "Holding",
+    "PhaseLimits",
+    "Policy",
+    "Uninspectable",
+    "blockedAnswer",
+    "refusal",
+]
+
+DEFAULT_RULE = Rule(b"SzamHalo")
+
+COURSE_PAGE = b"<html><body><h1>404 Not Found</h1><p>Content blocked by SzamHalo proxy.</p></body></html>\n"
+
+#: The course's answer, byte for byte; the connection closes after it.
+COURSE_404 = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + COURSE_PAGE
+
+
+class Uninspectable(Enum):
+    """
+    What happens to a response that can not be looked at: too large, damaged, of an unknown coding.
+
+    C{block}: it is refused. C{cut}: what is too large is passed on as it is looked at, a little behind,
+    and cut off where a blocked string begins; what can not be decoded is refused. C{pass}: it passes.
+    """
+
+    BLOCK = "block"
+    CUT = "cut"
+    PASS = "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """
+    What a message head may have.
+
+    @ivar size: bytes in all.
+    @ivar target: bytes of a request-target.
+    @ivar fields: how many fields.
+    """
+
+    size: int = 65_536
+    target: int = 8_192
+    fields: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseLimits:
+    """
+    How long each phase may take, in seconds; C{0} means "no limit".
+
+    @ivar head: from the first byte of a request's head to its last.
+    @ivar connect: to reach the origin.
+    @ivar response: from the request's last byte to the response's first, and between any two pieces.
+    @ivar linger: to wait, after the last answer, for a client that is still sending.
+    @ivar halfClosed: to go on for a client that has closed its half and may be gone, before the first
+        byte of its answer.
+    """
+
+    head: float = 20.0
+    connect: float = 10.0
+    response: float = 60.0
+    linger: float = 2.0
+    halfClosed: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """
+    How much of one body is held until it has been looked at, in bytes.
+
+    @ivar memory: in memory; what is more goes into a temporary file.
+    @ivar disk: in all; what is more is uninspectable.
+    """
+
+    memory: int = 2**20
+    disk: int = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """
+    All of it together.
+
+    @ivar rules: the blocked strings.
+    @ivar inspectRequest: look at requests, too.
+    @ivar uninspectable: what happens to a response that can not be looked at.
+    @ivar skipTypes: media types that are not looked at, as C{type/subtype} or C{type/*}, in lower case.
+    @ivar blockPage: the body of the answer to what is blocked.
+    @ivar course404: answer with the course's exact bytes instead.
+    @ivar mostRequestBody: bytes of a request's body; 0 for no limit.
+    @ivar connectPorts: the ports that CONNECT may reach; empty for all.
+    """
+
+    rules: Sequence[Rule] = (DEFAULT_RULE,)
+    inspectRequest: bool = False
+    uninspectable: Uninspectable = Uninspectable.BLOCK
+    skipTypes: frozenset[str] = frozenset()
+    blockPage: bytes = COURSE_PAGE
+    course404: bool = False
+    holding: Holding = field(default_factory=Holding)
+    decoding: DecodingLimits = field(default_factory=DecodingLimits)
+    heads: HeadLimits = field(default_factory=HeadLimits)
+    phases: PhaseLimits = field(default_factory=PhaseLimits)
+    mostRequestBody: int = 0
+    connectPorts: frozenset[int] = frozenset((443,))
+
+    def skips(self, head: ResponseHead) -> bool:
+        """Whether the body of this response is of a type that is not looked at."""
+        if not self.skipTypes:
+            return False
+        values = head.fields.values(b"content-type")
+        if len(values) != 1:
+            return False
+        mediaType = values[0].partition(b";")[0].strip().lower().decode("latin-1")
+        return mediaType in self.skipTypes or mediaType.partition("/")[0] + "/*" in self.skipTypes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What the proxy answers in an origin's place.
+
+    @ivar status: the status code.
+    @ivar why: the reason, for the field C{X-Labnet-Filter} and for the log.
+    @ivar body: an HTML page.
+    @ivar verbatim: these bytes instead of all of it; the connection closes after them.
+    """
+
+    status: int
+    why: str
+    body: bytes
+    verbatim: bytes = b""
+
+    def encode(self, version: Version, method: bytes, close: bool) -> bytes:
+        """
+        The bytes to send.
+
+        @param version: the client's.
+        @param method: of the request; an answer to HEAD has no body.
+        @param close: whether the connection closes after it.
+        """
+        if self.verbatim:
+            return (
+                self.verbatim
+                if method != b"HEAD"
+                else self.verbatim.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            )
+        fields = Fields(
+            [
+                (b"Content-Type", b"text/html; charset=utf-8"),
+                (b"Content-Length", b"%d" % len(self.body)),
+                (b"Cache-Control", b"no-store"),
+                (b"X-Labnet-Filter", self.why.encode("ascii", "backslashreplace")),
+            ]
+        )
+        if close:
+            fields.add(b"Connection", b"close")
+        elif version is Version.HTTP10:
+            fields.add(b"Connection", b"keep-alive")
+        head = ResponseHead(self.status, _phrase(self.status), Version.HTTP11, fields).encode()
+        return head if method == b"HEAD" else head + self.body
+
+
+def blockedAnswer(policy: Policy, found: Finding) -> Answer:
+    """What is answered in place of something that contains a blocked string."""
+    rule = str(found.rule).encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    why = f'blocked; rule="{rule}"; where="{found.where}"; offset={found.offset}; coding="{found.coding}"'
+    return Answer(404, why, policy.blockPage, COURSE_404 if policy.course404 else b"")
+
+
+def refusal(status: int, why: str) -> Answer:
+    """An error answer with a page that says why."""
+    title = f"{status} {_phrase(status).decode('ascii')}"
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{title}</title></head>\n"
+        f"<body><h1>{title}</h1>\n<p>{html.escape(why)}.</p>\n"
+        "<hr><p>labnet proxy</p></body></html>\n"
+    )
+    quoted = why.replace("\\", "\\\\").replace('"', '\\"')
+    return Answer(status, f'refused; why="{quoted}"', page.encode("utf-8"))
+
+
+def _phrase(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode("ascii")
+    except ValueError:
+        return b"Unknown"

@@ -1,0 +1,367 @@
+"""
+The proxy's connections to clients: reads requests, answers them in order, and opens tunnels.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import ClassVar
+
+from twisted.internet.error import TimeoutError
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from labnet.net.connection import ServiceConnection, ServiceFactory
+from labnet.net.limits import Limits
+from labnet.net.logs import shown
+from labnet.net.outcome import explain
+from labnet.net.sockets import SocketOptions
+from labnet.net.splice import Splice
+from labnet.proxy.client import OriginPool
+from labnet.proxy.exchange import Exchange
+from labnet.proxy.forwarding import viaNames
+from labnet.proxy.policy import Answer, Policy, refusal
+from labnet.proxy.target import Origin, Route, routeFixed, routeForward, routeTunnel
+from labnet.proxy.wire import (
+    BadMessage,
+    BodyReader,
+    HeadReader,
+    RequestHead,
+    TooLarge,
+    Version,
+    parseRequestHead,
+    requestBody,
+)
+
+__all__ = ["ProxyConnection", "ProxyFactory"]
+
+#: Bytes of later requests that are taken while one is being answered; then the client is not read from.
+_MOST_AHEAD = 65_536
+
+
+class ProxyConnection(ServiceConnection):
+    """
+    One client. It has one exchange at a time; what it sends ahead waits.
+    """
+
+    factory: ProxyFactory
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests = 0
+        self._heads: HeadReader | None = None
+        self._headSince: float | None = None
+        self._head: RequestHead | None = None
+        self._body: BodyReader | None = None
+        self._bodySize = 0
+        self._exchange: Exchange | None = None
+        self._splice: Splice | None = None
+        self._ahead = b""
+        self._advancing = False
+        self._lingersSince: float | None = None
+        self._halfClosedSince: float | None = None
+
+    # ServiceConnection
+
+    def received(self, data: bytes) -> None:
+        if self._splice is not None:
+            self._splice.received(data)
+        elif self._lingersSince is None:
+            self._ahead = self._ahead + data if self._ahead else data
+            self._advance()
+
+    def inputEnded(self) -> None:
+        if self._splice is not None:
+            self._splice.inputEnded()
+        elif self._exchange is None or self._lingersSince is not None:
+            self.close("closed by the peer")
+        elif not self._exchange.requestDone:
+            self.close("closed in the middle of a request")
+        else:
+            # It may have closed only its half, and wait for the answer; or it may be gone.
+            self._halfClosedSince = self.factory.clock.seconds()
+
+    def outputFull(self) -> None:
+        if self._splice is not None:
+            self._splice.outputFull()
+        elif self._exchange is not None:
+            self._exchange.clientIsFull()
+        else:
+            self.hold("output")
+
+    def outputDrained(self) -> None:
+        if self._splice is not None:
+            self._splice.outputDrained()
+            return
+        self.release("output")
+        if self._exchange is not None:
+            self._exchange.clientDrained()
+        else:
+            self._advance()
+
+    def ended(self, reason: Failure) -> None:
+        self._ahead = b""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.note = exchange.note or "the client left"
+            exchange.cancel()
+            self._logExchange(exchange)
+        if self._splice is not None:
+            self._splice.ended(reason)
+
+    @property
+    def busy(self) -> bool:
+        return self._exchange is not None or self._splice is not None or bool(self._heads)
+
+    def summary(self) -> str:
+        plural = "request" if self.requests == 1 else "requests"
+        return f"{self.requests} {plural}, {self.bytesIn} bytes in, {self.bytesOut} out"
+
+    def watchTime(self, now: float) -> None:
+        phases = self.factory.policy.phases
+        if _over(self._lingersSince, phases.linger, now):
+            self.drop("answered")
+        elif self._exchange is not None:
+            self._watchExchange(self._exchange, now)
+        elif self._splice is None and _over(self._headSince, phases.head, now):
+            self._head = None
+            self._answer(refusal(408, f"the request's head was not complete within {phases.head:g} s"))
+        else:
+            super().watchTime(now)
+
+    def _watchExchange(self, exchange: Exchange, now: float) -> None:
+        phases = self.factory.policy.phases
+        if _over(self._halfClosedSince, phases.halfClosed, now) and not exchange.status:
+            self.drop("the client left")
+        elif _over(exchange.progressAt, phases.response, now):
+            if exchange.clientFull:
+                self.drop("the client does not read")
+            elif exchange.requestDone or exchange.originIsFull:
+                exchange.refuse(504, f"the origin was silent for {phases.response:g} s")
+            else:
+                exchange.refuse(408, f"the request's body stopped for {phases.response:g} s")
+
+    # How requests are read.
+
+    def _advance(self) -> None:
+        """Go on with what has come: heads and bodies, one exchange at a time."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._ahead and not self._closing and self._lingersSince is None and self._step():
+                pass
+        finally:
+            self._advancing = False
+        if len(self._ahead) > _MOST_AHEAD:
+            self.hold("ahead")
+        else:
+            self.release("ahead")
+
+    def _step(self) -> bool:
+        """Take one step through what has come; whether there may be another."""
+        try:
+            if self._exchange is None:
+                return not self.held("output") and self._readHead()
+            body = self._body
+            if body is None or body.done:
+                return False
+            self._readBody(self._exchange, body)
+        except BadMessage as problem:
+            self._refuse(problem)
+            return False
+        return True
+
+    def _readHead(self) -> bool:
+        policy = self.factory.policy
+        if self._heads is None:
+            self._heads = HeadReader(policy.heads.size)
+        data, self._ahead = self._ahead, b""
+        found = self._heads.feed(data)
+        if found is None:
+            if self._headSince is None and len(self._heads):
+                self._headSince = self.factory.clock.seconds()
+            return False
+        raw, self._ahead = found
+        self._heads = self._headSince = self._head = None
+        head = self._head = parseRequestHead(raw, policy.heads.fields, policy.heads.target)
+        self.requests += 1
+        self._begin(head)
+        return True
+
+    def _readBody(self, exchange: Exchange, body: BodyReader) -> None:
+        data, self._ahead = self._ahead, b""
+        content = body.feed(data)
+        self._bodySize += len(content)
+        most = self.factory.policy.mostRequestBody
+        if most and self._bodySize > most:
+            raise TooLarge(f"a body of over {most} bytes", 413)
+        exchange.progressed()
+        exchange.requestReceived(content)
+        if body.done:
+            self._ahead = body.rest
+            exchange.requestEnded()
+
+    def _begin(self, head: RequestHead) -> None:
+        factory = self.factory
+        if factory.name in viaNames(head.fields):
+            raise BadMessage("the request has been here before: a loop of proxies", 508)
+        if head.method == b"CONNECT":
+            self._tunnel(head)
+            return
+        route = self._route(head)
+        body = self._body = requestBody(head)
+        self._bodySize = 0
+        exchange = Exchange(
+            self, head, body, route, factory.pool, factory.policy, factory.name, factory.clock
+        )
+        self._exchange = exchange
+        exchange.start()
+
+    def _route(self, head: RequestHead) -> Route:
+        fixed = self.factory.target
+        return routeForward(head) if fixed is None else routeFixed(head, fixed)
+
+    # Client: what the exchange does.
+
+    def persists(self, head: RequestHead) -> bool:
+        """Whether the connection will be kept after the answer to this request."""
+        return head.persistent and not self.factory.settling and self._halfClosedSince is None
+
+    def abort(self, why: str) -> None:
+        """Break the connection off."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._logExchange(exchange)
+        self.drop(why)
+
+    def exchangeEnded(self, exchange: Exchange, keep: bool) -> None:
+        """The answer is complete: go on with the next request, or come to an end."""
+        self._exchange = self._body = None
+        self._logExchange(exchange)
+        if exchange.clientFull:
+            self.hold("output")
+        if not keep:
+            self._linger()
+        else:
+            self.progressed()
+            self._advance()
+
+    def _logExchange(self, exchange: Exchange) -> None:
+        self._log(exchange.head, exchange.status, exchange.note)
+
+    def _log(self, head: RequestHead | None, status: int, note: str) -> None:
+        request = shown(b" ".join((head.method, head.target)), 200) if head is not None else '"?"'
+        self.factory.log.info(
+            "proxy #{id} {peer} {request} {status}{note}",
+            id=self.connectionId,
+            peer=self.peer,
+            request=request,
+            status=status or "-",
+            note=f" {note}" if note else "",
+        )
+
+    # Answers without an exchange, and the end.
+
+    def _refuse(self, problem: BadMessage) -> None:
+        """Answer what can not be read; nothing after it can be, either."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.refuse(problem.status, str(problem))
+        else:
+            self._answer(refusal(problem.status, str(problem)))
+
+    def _answer(self, answer: Answer) -> None:
+        head = self._head
+        self._log(head, answer.status, answer.why)
+        self.write(answer.encode(Version.HTTP11, head.method if head else b"", close=True))
+        self._linger()
+
+    def _linger(self) -> None:
+        """
+        End the connection in the way of RFC 9112, 9.6: half of it first, so that a client that is still
+        sending can read the answer before it meets a reset.
+        """
+        self._ahead = b""
+        if self._inputEnded or self._closing:
+            self.close("answered")
+        else:
+            self._lingersSince = self.factory.clock.seconds()
+            self.release("output")
+            self.release("ahead")
+            self.endOutput()
+
+    # Tunnels.
+
+    def _tunnel(self, head: RequestHead) -> None:
+        origin = routeTunnel(head)
+        ports = self.factory.policy.connectPorts
+        if self.factory.target is not None:
+            self._answer(refusal(405, "CONNECT is not for a proxy before one origin"))
+        elif ports and origin.port not in ports:
+            self._answer(refusal(403, f"CONNECT to port {origin.port} is not allowed"))
+        else:
+            splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
+            joined = splice.join(self.factory.connect(origin), self.factory.policy.phases.connect)
+            joined.addCallbacks(self._tunnelOpen, self._tunnelFailed, (head,), errbackArgs=(head, origin))
+            early, self._ahead = self._ahead, b""
+            if early:
+                splice.received(early)
+
+    def _tunnelOpen(self, joined: None, head: RequestHead) -> None:
+        self._log(head, 200, "not inspected: tunnel")
+        self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+    def _tunnelFailed(self, failure: Failure, head: RequestHead, origin: Origin) -> None:
+        self._splice = None
+        if self._closing:
+            self._log(head, 0, "the client left")
+            return
+        sentence, _ = explain(failure)
+        timedOut = failure.check(TimeoutError)
+        self._answer(refusal(504 if timedOut else 502, f"{origin}: {sentence}"))
+
+
+def _over(since: float | None, limit: float, now: float) -> bool:
+    return since is not None and limit > 0 and now - since >= limit
+
+
+class ProxyFactory(ServiceFactory):
+    """
+    The proxy.
+
+    @param clock: the reactor, or a C{Clock} in a test.
+    @param connect: gives the endpoint of an origin; it bounds the attempt.
+    @param policy: what may pass.
+    @param target: the one origin that all requests go to; L{None} for a forward proxy.
+    @param limits: how many connections, how long.
+    @param sockets: the TCP options, of both sides.
+    @ivar name: who this proxy is in Via fields; no other has it.
+    """
+
+    service: ClassVar[str] = "proxy"
+    log = Logger()
+    connectionClass = ProxyConnection
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        connect: Callable[[Origin], IStreamClientEndpoint],
+        policy: Policy | None = None,
+        *,
+        target: Origin | None = None,
+        limits: Limits | None = None,
+        sockets: SocketOptions | None = None,
+    ) -> None:
+        super().__init__(clock, limits=limits, sockets=sockets)
+        self.connect = connect
+        self.policy = policy or Policy()
+        self.target = target
+        self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
+        self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
+
+    def timeLimits(self) -> tuple[float, ...]:
+        phases = self.policy.phases
+        return (*super().timeLimits(), phases.head, phases.response, phases.linger, phases.halfClosed)

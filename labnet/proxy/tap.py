@@ -1,0 +1,209 @@
+"""
+C{twistd labnet-proxy}: the filtering HTTP proxy.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.application.service import MultiService
+from twisted.internet.abstract import isIPAddress
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from labnet.catalogue import Entry, Kind, entryFor
+from labnet.net.endpoints import DatagramAddress
+from labnet.net.options import ServerOptions, UsageError, choice, number
+from labnet.net.service import StreamListener
+from labnet.proxy.inspection import DecodingLimits, Rule
+from labnet.proxy.policy import (
+    COURSE_PAGE,
+    DEFAULT_RULE,
+    HeadLimits,
+    Holding,
+    PhaseLimits,
+    Policy,
+    Uninspectable,
+)
+from labnet.proxy.server import ProxyFactory
+from labnet.proxy.target import Origin
+
+__all__ = ["Options", "endpointOf", "makeService"]
+
+_TARGET = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)")
+
+
+class Options(ServerOptions):
+    """The proxy's options."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "An HTTP proxy that answers 404 for every response that contains a blocked string. What can "
+        "not be looked at is refused unless --uninspectable says otherwise."
+    )
+
+    entry: ClassVar[Entry] = entryFor("proxy", Kind.SERVER)
+    suited: ClassVar[dict[str, object]] = {"idle-timeout": 60.0}
+
+    optParameters = [
+        ["target", None, None, "Fixed-target mode: every request goes to this origin, HOST:PORT."],
+        ["block-page", None, None, "A file: the page in place of what is blocked."],
+        ["uninspectable", None, "block",
+         "What happens to a response that can not be looked at: block (502), cut (a large one is passed "
+         "on as it is looked at and cut off at a blocked string), or pass.",
+         choice("uninspectable", [policy.value for policy in Uninspectable])],
+        ["hold-memory", None, 2**20, "Bytes of one body held in memory until it has been looked at.",
+         number(int, "hold-memory", 0)],
+        ["hold-disk", None, 2**30, "Bytes of one body held in all, in memory or in a temporary file.",
+         number(int, "hold-disk", 0)],
+        ["max-decoded", None, 2**30, "Bytes of one decoded body; 0: no limit.",
+         number(int, "max-decoded", 0)],
+        ["max-ratio", None, 100.0, "How many times its size a body may have when it is decoded, from 16 "
+         "MiB on.", number(float, "max-ratio", 1.0)],
+        ["max-request-body", None, 0, "Bytes of one request's body; 0: no limit.",
+         number(int, "max-request-body", 0)],
+        ["max-head", None, 65_536, "Bytes of one request's or response's head.",
+         number(int, "max-head", 128)],
+        ["max-target", None, 8_192, "Bytes of one request-target.", number(int, "max-target", 16)],
+        ["max-fields", None, 200, "Fields in one head.", number(int, "max-fields", 1)],
+        ["head-timeout", None, 20.0, "Seconds for the whole head of a request; 0: no limit.",
+         number(float, "head-timeout", 0.0)],
+        ["connect-timeout", None, 10.0, "Seconds to reach an origin.",
+         number(float, "connect-timeout", 0.1)],
+        ["response-timeout", None, 60.0, "Seconds an origin, or a client in the middle of a request, may "
+         "be silent; 0: no limit.", number(float, "response-timeout", 0.0)],
+    ]  # fmt: skip
+
+    optFlags = [
+        ["inspect-request", None, "Look at requests, too: target, fields and body."],
+        ["course-404", None, "Answer what is blocked with the course's exact bytes, as with --target."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["block"] = []
+        self["block-file"] = []
+        self["skip-type"] = []
+        self["connect-port"] = []
+        self.policy = Policy()
+        self.target: Origin | None = None
+
+    def opt_block(self, text: str) -> None:
+        """
+        A string to block. May be repeated. [default: SzamHalo]
+        """
+        if not text:
+            raise UsageError("--block: the string is empty")
+        self["block"].append(Rule(text.encode("utf-8")))
+
+    def opt_block_file(self, name: str) -> None:
+        """
+        A file of strings to block, one a line; empty lines and lines that begin with # are passed
+        over. May be repeated.
+        """
+        self["block-file"].append(name)
+
+    def opt_skip_type(self, mediaType: str) -> None:
+        """
+        A media type whose bodies are not looked at but streamed, as video/mp4 or video/*. May be
+        repeated. An origin that lies about its types gets past.
+        """
+        lowered = mediaType.lower()
+        if _MEDIA_TYPE.fullmatch(lowered) is None:
+            raise UsageError(f"--skip-type: {mediaType!r} is not of the form TYPE/SUBTYPE or TYPE/*")
+        self["skip-type"].append(lowered)
+
+    def opt_connect_port(self, port: str) -> None:
+        """
+        A port that CONNECT may reach, or 'any'. May be repeated. [default: 443]
+        """
+        if port != "any" and not (port.isascii() and port.isdigit() and 1 <= int(port[:9]) <= 65535):
+            raise UsageError(f"--connect-port: {port!r} is neither a port from 1 to 65535 nor 'any'")
+        self["connect-port"].append(port)
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        for listening in self.listening:
+            if isinstance(listening.where, DatagramAddress):
+                raise UsageError(f"--listen: {listening.description!r}: HTTP goes over TCP")
+        if self["target"]:
+            match = _TARGET.fullmatch(self["target"])
+            if match is None or not 1 <= int(match[2]) <= 65535:
+                raise UsageError(f"--target: {self['target']!r} is not of the form HOST:PORT")
+            self.target = Origin(match[1].strip("[]"), int(match[2]))
+        if self["course-404"] and self["block-page"]:
+            raise UsageError("--course-404 and --block-page: use one of them")
+        self.policy = self._policy()
+
+    def _policy(self) -> Policy:
+        page = self["block-page"]
+        ports = self["connect-port"] or ["443"]
+        return Policy(
+            rules=self._rules(),
+            inspectRequest=bool(self["inspect-request"]),
+            uninspectable=Uninspectable(self["uninspectable"]),
+            skipTypes=frozenset(self["skip-type"]),
+            blockPage=_read("block-page", page) if page else COURSE_PAGE,
+            course404=bool(self["course-404"] or (self.target is not None and not page)),
+            holding=Holding(self["hold-memory"], max(self["hold-memory"], self["hold-disk"])),
+            decoding=DecodingLimits(self["max-decoded"], self["max-ratio"]),
+            heads=HeadLimits(self["max-head"], self["max-target"], self["max-fields"]),
+            phases=PhaseLimits(
+                head=self["head-timeout"],
+                connect=self["connect-timeout"],
+                response=self["response-timeout"],
+            ),
+            mostRequestBody=self["max-request-body"],
+            connectPorts=frozenset() if "any" in ports else frozenset(int(port) for port in ports),
+        )
+
+    def _rules(self) -> tuple[Rule, ...]:
+        rules = list(self["block"])
+        for name in self["block-file"]:
+            lines = _read("block-file", name).splitlines()
+            rules += [Rule(line) for line in lines if line.strip() and not line.startswith(b"#")]
+        if not rules and not self["block-file"]:
+            rules = [DEFAULT_RULE]
+        return tuple(dict.fromkeys(rules))
+
+
+def _read(option: str, name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--{option}: {name}: {error.strerror}") from error
+
+
+def endpointOf(reactor: Any, origin: Origin, timeout: float) -> IStreamClientEndpoint:
+    """
+    The endpoint of an origin: its address, or its name with all the addresses that has.
+
+    @param timeout: seconds that connecting may take.
+    """
+    if isIPAddress(origin.host):
+        return TCP4ClientEndpoint(reactor, origin.host, origin.port, timeout=timeout)
+    return HostnameEndpoint(reactor, origin.host, origin.port, timeout=timeout)
+
+
+def makeService(options: Options) -> MultiService:
+    """The proxy as a service: a listener for each place to listen on, and one pool of origins each."""
+    reactor, policy = options.reactor, options.policy
+    connect = partial(endpointOf, reactor, timeout=policy.phases.connect)
+    service = MultiService()
+    for listening in options.listening:
+        assert not isinstance(listening.where, DatagramAddress)
+        factory = ProxyFactory(
+            reactor,
+            connect,
+            policy,
+            target=options.target,
+            limits=options.limits,
+            sockets=options.sockets,
+        )
+        detail = f"to {options.target}" if options.target is not None else "forward"
+        service.addService(StreamListener("proxy", listening.where, factory, detail))
+    return service

@@ -1,0 +1,142 @@
+"""
+Where a request is to go: its request-target, its Host field, and the origin that follows from them
+(RFC 9112, 3.2 and 3.3).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+
+from labnet.proxy.wire import BadMessage, RequestHead, Version
+
+__all__ = ["Origin", "Route", "routeFixed", "routeForward", "routeTunnel"]
+
+_AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::(\d{0,5}))?")
+_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
+_AUTHORITY_END = re.compile(rb"[/?#]")
+_HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """
+    A server that requests go to.
+
+    @ivar host: a name or an address; an IPv6 address without brackets.
+    """
+
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> bytes:
+        """As it stands in a Host field: the port is left out where it is 80."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host.encode("ascii") + (b"" if self.port == _HTTP_PORT else b":%d" % self.port)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    Where a request goes and what it asks there.
+
+    @ivar target: the request-target for the origin, in origin-form or asterisk-form.
+    @ivar host: the value of the Host field for the origin.
+    """
+
+    origin: Origin
+    target: bytes
+    host: bytes
+
+
+def routeForward(head: RequestHead) -> Route:
+    """
+    The route of a request to a forward proxy, whose target must be in absolute-form. The Host field is
+    made from the target, and one that says something else is passed over (RFC 9112, 3.2.2).
+
+    @raise BadMessage: there is no route.
+    """
+    _checkHost(head)
+    scheme = _SCHEME.match(head.target)
+    if head.target.startswith(b"/") or scheme is None:
+        raise BadMessage("this is a proxy: the request-target must be a whole http:// URL")
+    if scheme[1].lower() != b"http":
+        raise BadMessage("only http:// URLs go through here; for https:// use CONNECT")
+    rest = head.target[scheme.end() :]
+    if not rest.startswith(b"//"):
+        raise BadMessage("the request-target has no authority")
+    authority, target = _splitAuthority(rest[2:])
+    if target == b"" and head.method == b"OPTIONS":
+        target = b"*"
+    elif not target.startswith(b"/"):
+        target = b"/" + target
+    origin = _origin(authority, _HTTP_PORT)
+    return Route(origin, target, authority)
+
+
+def routeFixed(head: RequestHead, origin: Origin) -> Route:
+    """
+    The route of a request to a proxy that stands before one origin. The client talks to the proxy as
+    if it were the site, so the Host field becomes the origin's.
+
+    @raise BadMessage: there is no route.
+    """
+    _checkHost(head)
+    if head.target.startswith(b"/") or (head.target == b"*" and head.method == b"OPTIONS"):
+        return Route(origin, head.target, origin.authority)
+    forwarded = routeForward(head)
+    return Route(origin, forwarded.target, origin.authority)
+
+
+def routeTunnel(head: RequestHead) -> Origin:
+    """
+    The other end of the tunnel that a CONNECT request asks for.
+
+    @raise BadMessage: the target is not HOST:PORT.
+    """
+    _checkHost(head)
+    return _origin(head.target, None)
+
+
+def _checkHost(head: RequestHead) -> None:
+    hosts = head.fields.values(b"host")
+    if len(hosts) > 1:
+        raise BadMessage("several Host fields")
+    if not hosts and head.version is Version.HTTP11:
+        raise BadMessage("no Host field in an HTTP/1.1 request")
+    if hosts and hosts[0] and _AUTHORITY.fullmatch(hosts[0]) is None:
+        raise BadMessage("the Host field is not HOST or HOST:PORT")
+
+
+def _splitAuthority(text: bytes) -> tuple[bytes, bytes]:
+    at = min(
+        (found for found in (text.find(c) for c in (b"/", b"?", b"#")) if found >= 0), default=len(text)
+    )
+    return text[:at], text[at:].partition(b"#")[0]
+
+
+def _origin(authority: bytes, defaultPort: int | None) -> Origin:
+    if b"@" in authority:
+        raise BadMessage("user information in the request-target is not allowed")
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise BadMessage("the authority of the request-target is not HOST or HOST:PORT")
+    host, port = match[1].decode("ascii").lower(), match[2]
+    if host.startswith("["):
+        host = host[1:-1]
+        try:
+            IPv6Address(host)
+        except AddressValueError:
+            raise BadMessage("the host of the request-target is not an IPv6 address") from None
+    if not port:
+        if defaultPort is None:
+            raise BadMessage("the request-target has no port")
+        return Origin(host, defaultPort)
+    if not 1 <= int(port) <= 65535:
+        raise BadMessage("the port of the request-target is not between 1 and 65535")
+    return Origin(host, int(port))
