@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent
 from zope.interface import provider
 
-__all__ = ["Tally", "jsonLogObserver", "openLog", "shown"]
+__all__ = ["ProcessLog", "Tally", "jsonLogObserver", "openLog", "processLog", "shown"]
 
 
 def shown(data: bytes | str, limit: int = 60) -> str:
@@ -70,6 +70,25 @@ def openLog(name: str | None) -> TextIO:
     if name is None or name == "-":
         return sys.stdout
     return open(name, "a", encoding="utf-8", buffering=1)
+
+
+class ProcessLog:
+    """
+    The JSON log of a C{twistd} process. C{twistd} takes its logger by name and calls it without arguments,
+    so what this one has to know is told to it beforehand.
+
+    @ivar fileName: see L{openLog}.
+    """
+
+    def __init__(self) -> None:
+        self.fileName: str | None = None
+
+    def __call__(self) -> ILogObserver:
+        return jsonLogObserver(openLog(self.fileName))
+
+
+#: The one log that a process has.
+processLog = ProcessLog()
 
 
 class Tally:

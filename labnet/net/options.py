@@ -14,6 +14,7 @@ from twisted.logger import ILogObserver
 from twisted.python.usage import Options, UsageError
 
 from labnet.catalogue import Entry
+from labnet.net import logs
 from labnet.net.endpoints import (
     BadEndpoint,
     DatagramAddress,
@@ -22,7 +23,7 @@ from labnet.net.endpoints import (
     parseStreamServer,
 )
 from labnet.net.limits import DatagramLimits, Limits
-from labnet.net.logs import jsonLogObserver, openLog
+from labnet.net.logs import jsonLogObserver, processLog
 from labnet.net.sockets import SocketOptions
 
 __all__ = [
@@ -94,8 +95,8 @@ def logAsJSON(options: Options) -> None:
 
         runner["fileLogObserverFactory"] = factory
     else:
-        name = runner.get("logfile") or ("-" if runner.get("nodaemon") else "twistd.log")
-        runner["logger"] = lambda: jsonLogObserver(openLog(name))
+        processLog.fileName = runner.get("logfile") or ("-" if runner.get("nodaemon") else "twistd.log")
+        runner["logger"] = f"{logs.__name__}.processLog"
 
 
 class CommandOptions(Options):
