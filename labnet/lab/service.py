@@ -113,9 +113,10 @@ class LabService(MultiService):
         if not self.running:
             return
         rows = self.listening()
-        for text, row in zip(table([("service", "detail", "address"), *rows]), [None, *rows], strict=True):
-            service, detail, address = row or (None, None, None)
-            self.log.info("{row}", row=text, service=service, detail=detail, address=address)
+        head, *lines = table([("service", "detail", "address"), *rows])
+        self.log.info("{row}", row=head)
+        for line, (service, detail, address) in zip(lines, rows, strict=True):
+            self.log.info("{row}", row=line, service=service, detail=detail, address=address)
         deaf = [listener.serviceName for listener in every if listener.port is None]
         if deaf:
             self.log.error("labnet is not ready: no port for {deaf}", deaf=", ".join(deaf))
