@@ -30,7 +30,8 @@ class Options(CommandOptions):
 
     optParameters = [
         ["ask", "a", entry.endpoints[0], "The address server, udp:HOST:PORT."],
-        ["form", "f", "A", "The course's question, A ('Hello server') or B (GET, a packed struct).",
+        ["form", "f", None, "The course's question, A ('Hello server') or B (GET, a packed struct) "
+         "[default: A].",
          choice("form", ("A", "B"))],
         ["lookup", "l", None, "Ask for the service of this name instead."],
         ["register", None, None, "Register NAME=HOST:PORT once, and print for how many seconds."],
@@ -55,6 +56,8 @@ class Options(CommandOptions):
         asked = [name for name in _QUESTIONS if self[name] not in (None, 0)]
         if len(asked) > 1:
             raise UsageError(f"--{asked[0]} and --{asked[1]}: use one of them")
+        if asked and self["form"]:
+            raise UsageError("--form goes with the course's question only")
         if self["lookup"] is not None:
             _requireName("lookup", self["lookup"])
         for option in ("register", "unregister"):
@@ -92,7 +95,7 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
         console.say(str(await register(reactor, target, name, address, options["ttl"], **often)))
     elif options.entryAddress is not None:
         await unregister(reactor, target, options.entryName, options.entryAddress, **often)
-    elif options["lookup"] is None and options["form"] == "B":
+    elif options["form"] == "B":
         console.say(str(Address(*await discoverBinary(reactor, target, **often))))
     else:
         console.say(str(Address(*await discover(reactor, target, options["lookup"], **often))))
