@@ -198,16 +198,14 @@ def _moved(
     section: Section, offset: int, moving: frozenset[tuple[str, int]], options: ServerOptions
 ) -> tuple[Setting, ...]:
     """
-    The settings with every port moved: where the service listens, and where it expects another one of
-    this lab. What it expects by default moves always, for then the other may be in a second lab.
+    The settings with every port moved: where the service listens, and every address of another server of
+    this lab. What a service expects by default moves always, for the other may be in a second lab.
     """
+    grammar = grammarOf(options)
     moved = [
-        Setting(
-            setting.option,
-            shiftedReference(setting.value, offset, moving)
-            if setting.option in options.references and setting.value
-            else setting.value,
-        )
+        Setting(setting.option, shiftedReference(setting.value, offset, moving))
+        if setting.value and grammar[setting.option] is Arity.VALUE
+        else setting
         for setting in section.settings
         if setting.option != "listen"
     ]

@@ -168,6 +168,21 @@ def test_aFilesReferencesMoveWhenTheyPointIntoTheLab(lab: Path) -> None:
     assert [part.open for part in calculators] == [{}, {}]
 
 
+def test_anyAddressOfTheLabMoves(lab: Path) -> None:
+    """Whatever option an address of the lab stands in; a word that is none, as one to block, stays."""
+    lab.write_text(
+        '[calculator]\nlisten = "tcp:9000"\n'
+        '[proxy]\nlisten = "tcp:8080"\ntarget = "127.0.0.1:9000"\nblock = ["localhost:9000"]\n'
+    )
+    (_, listener) = [
+        listener
+        for part in options("--config", str(lab), "--port-offset", "7").parts
+        for listener in listeners(part.build({}))
+    ]
+    assert listener.detail == "to 127.0.0.1:9007"
+    assert [rule.pattern for rule in listener.factory.policy.rules] == [b"localhost:9000"]
+
+
 def test_anEmptyRegisterIsNone(lab: Path) -> None:
     lab.write_text('[discovery]\n[calculator]\nregister = ""\n')
     part = options("--config", str(lab)).parts[1]
