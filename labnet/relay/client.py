@@ -138,7 +138,9 @@ class Upstream:
                 sentAgain=counts.retried,
             )
         finally:
-            self._sockets.release()
+            # In the next turn of the reactor, when the socket is closed; and so that a row of questions
+            # which fail at once does not become as many calls within each other.
+            self._reactor.callLater(0, self._sockets.release)
 
 
 class DatagramUser(Interface):

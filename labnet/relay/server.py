@@ -8,7 +8,7 @@ from collections import deque
 from typing import ClassVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, TimeoutError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -295,7 +295,7 @@ class StreamRelay(ServiceConnection):
             factory.origin.connect(OriginFactory(factory.clock, self, factory.sockets)),
         )
         self._connecting = connecting
-        connecting.addTimeout(factory.connectTimeout, factory.clock)
+        connecting.addTimeout(factory.connectTimeout, factory.clock, _timedOut)
         connecting.addCallbacks(self._connected, self._notConnected)
 
     def received(self, data: bytes) -> None:
@@ -394,6 +394,10 @@ class StreamRelay(ServiceConnection):
             self.close("ended by both sides" if self._inputEnded else "closed by the origin")
         else:
             self.drop(f"origin lost ({reason.getErrorMessage().strip()})")
+
+
+def _timedOut(result: object, timeout: float) -> Origin:
+    raise TimeoutError(f"not connected in {timeout:g} s")
 
 
 class StreamRelayFactory(ServiceFactory):

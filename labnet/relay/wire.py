@@ -75,7 +75,7 @@ def isError(profile: Profile, reply: bytes) -> bool:
         result = profile.replies.decodeDatagram(reply)
     except ReplyNotUnderstood:
         return True
-    return isinstance(result, Fault) or math.isnan(result)
+    return isinstance(result, Fault) or (isinstance(result, float) and math.isnan(result))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""
+Connections in memory for the relay's tests.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+@implementer(ITCPTransport)
+class TCPTransport(StringTransport):
+    """
+    A C{StringTransport} with halves, that keeps the pieces in which it was written to.
+
+    @ivar pieces: what each C{write} wrote.
+    @ivar halfClosed: whether our half was ended.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.halfClosed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.halfClosed, "written after its end"
+        self.pieces.append(data)
+        super().write(data)
+
+    def loseWriteConnection(self) -> None:
+        assert self.producer is None, "a producer keeps the connection open"
+        self.halfClosed = True
+
+    def loseConnection(self) -> None:
+        assert self.producer is None or self.disconnected, "a producer keeps the connection open"
+        super().loseConnection()
+
+    @property
+    def reading(self) -> bool:
+        return self.producerState == "producing"
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.noDelay = enabled
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        self.keepAlive = enabled
+
+    def getTcpNoDelay(self) -> bool:
+        return self.noDelay
+
+    def getTcpKeepAlive(self) -> bool:
+        return self.keepAlive
+
+
+def done() -> Failure:
+    return Failure(ConnectionDone())
+
+
+def reset() -> Failure:
+    return Failure(ConnectionLost("reset"))
+
+
+def hangUp(protocol: Protocol) -> None:
+    """Report the end that the protocol itself has asked its transport for, as a reactor would."""
+    transport = protocol.transport
+    assert transport.disconnecting
+    protocol.connectionLost(Failure(ConnectionAborted()) if transport.disconnected else done())
