@@ -300,6 +300,7 @@ class Registration(Service):
         wanted = await self._wanted()
         for gone in set(self._leases) - set(wanted):
             del self._leases[gone]
+            await self._ask(Unregister(*gone))
         for name, address in wanted:
             await self._keep(name, address)
 

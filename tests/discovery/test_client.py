@@ -375,7 +375,7 @@ def test_anAddressServerOfTheCourseIsNoAddressServerForRegistrations(
     lab.stop()
 
 
-def test_whatIsNotThereYetIsRegisteredOnceItIs(network: Network) -> None:
+def test_whatIsNotThereYetIsRegisteredOnceItIsAndLeavesWhenItIsGone(network: Network) -> None:
     lab = Lab(network, [])
     lab.registration.startService()
     lab.run(5.0)
@@ -384,9 +384,10 @@ def test_whatIsNotThereYetIsRegisteredOnceItIs(network: Network) -> None:
     lab.run(3.0)
     assert lab.served.ask(b"LIST") == b"calculator"
     lab.addresses = []
-    lab.run(60.0)
+    lab.run(10.0)
     assert lab.served.ask(b"LIST") == b"NONE"
     lab.stop()
+    assert network.requests.count(b"UNREGISTER calculator 127.0.0.1:9000") == 1
 
 
 def test_aBugInTheAddressesIsLoggedAndDoesNotEndTheRegistration(

@@ -113,6 +113,15 @@ def test_aStudentsProgramRegistersAService(tmp_path: Path) -> None:
         server.waitFor(r"chat: 127\.0\.0\.1:9999 left")
 
 
+def test_theProgramInTheDocumentationDoesWhatItSays(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/protocols/discovery.md").read_text()
+    program = page.partition("```python\n")[2].partition("```")[0]
+    with serving(tmp_path) as server:
+        done = student(program.replace("10001", str(server.port("discovery", "udp"))))
+        first, second = done.stdout.splitlines()
+        assert f"prints `{first}` and `{second}`." in page
+
+
 @pytest.mark.parametrize(("source", "form"), [(SERVER_A, "A"), (SERVER_B, "B")])
 def test_ourClientAsksAStudentsServer(source: str, form: str) -> None:
     with Running([sys.executable, "-c", source]) as server:
