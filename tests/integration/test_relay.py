@@ -290,6 +290,9 @@ def test_aResetIsCarriedBothWays(tmp_path: Path) -> None:
                 client = socket.create_connection(("127.0.0.1", running.port("relay")), PATIENCE)
                 origin, _ = listener.accept()
                 origin.settimeout(PATIENCE)
+                # What has come through shows that the relay has both connections.
+                client.sendall(b"x")
+                assert origin.recv(1) == b"x"
                 ending, other = (client, origin) if number else (origin, client)
                 ending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 ending.close()
@@ -298,12 +301,14 @@ def test_aResetIsCarriedBothWays(tmp_path: Path) -> None:
 
 
 def test_noOriginIsAReset(tmp_path: Path) -> None:
-    with unusedPort(socket.SOCK_STREAM) as reserved:
-        with relay(tmp_path, f"tcp:127.0.0.1:{reserved.getsockname()[1]}") as running:
-            client = socket.create_connection(("127.0.0.1", running.port("relay")), PATIENCE)
-            with client, pytest.raises(ConnectionResetError):
-                client.recv(1)
-            running.waitFor("no origin: connection refused")
+    with (
+        unusedPort(socket.SOCK_STREAM) as reserved,
+        relay(tmp_path, f"tcp:127.0.0.1:{reserved.getsockname()[1]}") as running,
+    ):
+        client = socket.create_connection(("127.0.0.1", running.port("relay")), PATIENCE)
+        with client, pytest.raises(ConnectionResetError):
+            client.recv(1)
+        running.waitFor("no origin: connection refused")
 
 
 def test_socatThroughTheRelay(tmp_path: Path) -> None:
@@ -373,12 +378,13 @@ def test_twoUDPClientsAndAStudentsServer(tmp_path: Path) -> None:
 def test_udpToOurCalculatorWithTampering(tmp_path: Path) -> None:
     with Twistd(tmp_path, "labnet-calculator", "--listen", "udp:0") as calculator:
         to = f"udp:127.0.0.1:{calculator.port('calculator', 'udp')}"
-        with relay(tmp_path, to, "--listen", "udp:0", "--tamper", "b=0") as running:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-                client.settimeout(PATIENCE)
-                there = ("127.0.0.1", running.port("relay", "udp"))
-                client.sendto(struct.pack("<ii1s", 12, 34, b"+"), there)
-                assert client.recv(100) == struct.pack("<ii1s", 12, 0, b"R")
+        with (
+            relay(tmp_path, to, "--listen", "udp:0", "--tamper", "b=0") as running,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+        ):
+            client.settimeout(PATIENCE)
+            client.sendto(struct.pack("<ii1s", 12, 34, b"+"), ("127.0.0.1", running.port("relay", "udp")))
+            assert client.recv(100) == struct.pack("<ii1s", 12, 0, b"R")
 
 
 # What does not start
