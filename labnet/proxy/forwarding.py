@@ -100,8 +100,9 @@ def forwardedResponse(
     """
     fields = head.fields.without(connectionFields(head.fields))
     if framing is not None:
-        fields = fields.without((b"content-length",))
-        fields.add(*framing)
+        if framing[0] != b"Content-Length":
+            fields = fields.without((b"content-length",))
+        fields.replace(*framing)
     elif b"content-length" in fields:
         fields.replace(b"Content-Length", fields.values(b"content-length")[0].partition(b",")[0].strip())
     if location is not None and b"location" in fields:

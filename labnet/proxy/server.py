@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import ClassVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
@@ -121,8 +122,11 @@ class ProxyConnection(ServiceConnection):
 
     def watchTime(self, now: float) -> None:
         phases = self.factory.policy.phases
+        lifetime = self.factory.limits.lifetime
         if _over(self._lingersSince, phases.linger, now):
             self.drop("answered")
+        elif _over(self.openedAt, lifetime, now):
+            self.drop(f"open for {lifetime:g} s")
         elif self._exchange is not None:
             self._watchExchange(self._exchange, now)
         elif self._splice is None and _over(self._headSince, phases.head, now):
@@ -285,12 +289,13 @@ class ProxyConnection(ServiceConnection):
         sending can read the answer before it meets a reset.
         """
         self._ahead = b""
+        self._heads = self._headSince = None
         if self._inputEnded or self._closing:
             self.close("answered")
         else:
             self._lingersSince = self.factory.clock.seconds()
-            self.release("output")
-            self.release("ahead")
+            for why in ("output", "ahead", "connecting"):
+                self.release(why)
             self.endOutput()
 
     # Tunnels.
@@ -361,6 +366,9 @@ class ProxyFactory(ServiceFactory):
         self.target = target
         self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
         self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
+
+    def finish(self) -> Deferred[None]:
+        return super().finish().addCallback(lambda _: self.pool.close())
 
     def timeLimits(self) -> tuple[float, ...]:
         phases = self.policy.phases

@@ -1,0 +1,162 @@
+"""
+The proxy's options and the service they make.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.usage import UsageError
+
+from labnet.net.service import StreamListener, listeners
+from labnet.proxy.inspection import Rule
+from labnet.proxy.policy import COURSE_PAGE, DEFAULT_RULE, Uninspectable
+from labnet.proxy.server import ProxyFactory
+from labnet.proxy.tap import Options, endpointOf, makeService
+from labnet.proxy.target import Origin
+
+
+def parsed(*arguments: str) -> Options:
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options
+
+
+def test_defaults() -> None:
+    """Forward mode on loopback, the course's word, everything else refused rather than passed."""
+    options = parsed()
+    assert [listening.description for listening in options.listening] == ["tcp:8080:interface=127.0.0.1"]
+    policy = options.policy
+    assert policy.rules == (DEFAULT_RULE,)
+    assert policy.uninspectable is Uninspectable.BLOCK
+    assert policy.connectPorts == {443}
+    assert not policy.course404
+    assert policy.blockPage == COURSE_PAGE
+    assert options.target is None
+
+
+def test_rules(tmp_path: Path) -> None:
+    """Strings come from the command line and from files, each once, in order; comments do not count."""
+    rules = tmp_path / "rules.txt"
+    rules.write_bytes(b"# words\n\nalpha\nbeta\n\xc3\xa9\n")
+    options = parsed("--block", "x", "--block", "alpha", "--block-file", str(rules))
+    expected = (b"x", b"alpha", b"beta", b"\xc3\xa9")
+    assert options.policy.rules == tuple(Rule(pattern) for pattern in expected)
+
+
+def test_anEmptyFileOfRulesBlocksNothing(tmp_path: Path) -> None:
+    """Who gives a file means that file, and not the default."""
+    rules = tmp_path / "rules.txt"
+    rules.write_bytes(b"\n")
+    assert parsed("--block-file", str(rules)).policy.rules == ()
+
+
+def test_fixedTargetAnswersAsTheCourse(tmp_path: Path) -> None:
+    """With --target the course's exact bytes are the default, unless there is a page of one's own."""
+    page = tmp_path / "page.html"
+    page.write_bytes(b"<p>no")
+    assert parsed("--target", "127.0.0.1:8000").policy.course404
+    options = parsed("--target", "[::1]:8000", "--block-page", str(page))
+    assert options.target == Origin("::1", 8000)
+    assert not options.policy.course404
+    assert options.policy.blockPage == b"<p>no"
+    assert parsed("--course-404").policy.course404
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--target", "nowhere"], "--target: 'nowhere' is not of the form HOST:PORT"),
+        (["--target", "host:0"], "--target"),
+        (["--target", "host:70000"], "--target"),
+        (["--block", ""], "--block: the string is empty"),
+        (["--block-file", "/does/not/exist"], "--block-file: /does/not/exist: No such file"),
+        (["--block-page", "/does/not/exist"], "--block-page: /does/not/exist: No such file"),
+        (["--uninspectable", "maybe"], "--uninspectable: 'maybe' is none of block, cut, pass"),
+        (["--skip-type", "video"], "--skip-type: 'video' is not of the form"),
+        (["--connect-port", "0"], "--connect-port: '0' is neither"),
+        (["--connect-port", "http"], "--connect-port: 'http' is neither"),
+        (["--hold-memory", "-1"], "--hold-memory: '-1' is not a whole number"),
+        (["--max-ratio", "0"], "--max-ratio"),
+        (["--listen", "udp:8080"], "HTTP goes over TCP"),
+        (["--course-404", "--block-page", "/dev/null"], "use one of them"),
+        (["--no-such-option"], "no-such-option"),
+    ],
+)
+def test_mistakesAreOneLine(arguments: list[str], says: str) -> None:
+    """Every mistake is a UsageError that names the option and what is allowed."""
+    with pytest.raises(UsageError) as raised:
+        parsed(*arguments)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_theLimitsReachThePolicy() -> None:
+    """The options of size and time end where the proxy reads them."""
+    options = parsed(
+        *[
+            "--hold-memory",
+            "10",
+            "--hold-disk",
+            "5",
+            "--max-decoded",
+            "7",
+            "--max-ratio",
+            "3",
+            "--max-request-body",
+            "9",
+        ],
+        *[
+            "--max-head",
+            "200",
+            "--max-target",
+            "20",
+            "--max-fields",
+            "2",
+            "--head-timeout",
+            "1",
+            "--connect-timeout",
+            "2",
+        ],
+        *[
+            "--response-timeout",
+            "3",
+            "--connect-port",
+            "any",
+            "--inspect-request",
+            "--skip-type",
+            "Video/*",
+        ],
+    )
+    policy = options.policy
+    assert (policy.holding.memory, policy.holding.disk) == (10, 10)
+    assert (policy.decoding.size, policy.decoding.ratio) == (7, 3.0)
+    assert policy.mostRequestBody == 9
+    assert (policy.heads.size, policy.heads.target, policy.heads.fields) == (200, 20, 2)
+    assert (policy.phases.head, policy.phases.connect, policy.phases.response) == (1.0, 2.0, 3.0)
+    assert policy.connectPorts == frozenset()
+    assert policy.inspectRequest
+    assert policy.skipTypes == {"video/*"}
+
+
+def test_theService() -> None:
+    """A listener for each --listen, with the common limits."""
+    options = parsed("--listen", "tcp:0", "--listen", "tcp:0:interface=127.0.0.2", "--max-per-peer", "7")
+    found = list(listeners(makeService(options)))
+    assert len(found) == 2
+    for listener in found:
+        assert isinstance(listener, StreamListener)
+        assert isinstance(listener.factory, ProxyFactory)
+        assert listener.factory.limits.maxPerPeer == 7
+        assert listener.detail == "forward"
+
+
+def test_endpoints() -> None:
+    """An address is connected to at once; a name is tried with all its addresses."""
+    reactor = MemoryReactorClock()
+    assert isinstance(endpointOf(reactor, Origin("127.0.0.1", 80), 5), TCP4ClientEndpoint)
+    assert isinstance(endpointOf(reactor, Origin("site.example", 80), 5), HostnameEndpoint)
+    assert isinstance(endpointOf(reactor, Origin("::1", 80), 5), HostnameEndpoint)
