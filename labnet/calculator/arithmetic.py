@@ -102,7 +102,8 @@ def _divide(a: Number, b: Number, division: Division) -> Number:
         quotient = abs(a) // abs(b)
         return quotient if (a < 0) == (b < 0) else -quotient
     exact = a / b
-    return float(math.trunc(exact)) if math.isfinite(exact) else exact
+    # copysign, for math.trunc forgets the sign of a zero.
+    return math.copysign(math.trunc(exact), exact) if math.isfinite(exact) else exact
 
 
 def _remainder(a: Number, b: Number, division: Division) -> Number:
@@ -113,4 +114,4 @@ def _remainder(a: Number, b: Number, division: Division) -> Number:
         return -remainder if a < 0 else remainder
     if b == 0:
         raise ZeroDivisionError
-    return math.fmod(a, b)
+    return math.nan if math.isinf(a) else math.fmod(a, b)

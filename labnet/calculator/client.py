@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectionDone, TimeoutError
+from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -22,6 +22,8 @@ from labnet.net.endpoints import DatagramTarget
 from labnet.net.exchange import DatagramReactor, ask
 
 __all__ = ["Calculator", "CalculatorClient", "CalculatorClientFactory", "DatagramCalculator"]
+
+_UNASKED = "a reply that nobody asked for"
 
 
 class Calculator(Interface):
@@ -84,6 +86,7 @@ class CalculatorClient(Protocol):
         self._timer: IDelayedCall | None = None
         self._quiet: IDelayedCall | None = None
         self._ended: Failure | None = None
+        self._lost = False
 
     def calculate(self, calculation: Calculation) -> Deferred[Number | Fault]:
         """See L{Calculator.calculate}."""
@@ -105,8 +108,12 @@ class CalculatorClient(Protocol):
     # IProtocol
 
     def dataReceived(self, data: bytes) -> None:
+        if self._ended is not None:
+            return
         self._cancelQuiet()
         try:
+            if not self._unanswered:
+                raise ReplyNotUnderstood(_UNASKED)
             self._answer(self._reader.feed(data))
         except ReplyNotUnderstood:
             self._giveUp(Failure())
@@ -115,8 +122,9 @@ class CalculatorClient(Protocol):
             self._quiet = self._clock.callLater(self._pause, self._silence)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
         self._cancelQuiet()
-        if self._unanswered:
+        if self._unanswered and self._ended is None:
             # The end of the stream ends a reply, too.
             self._silence()
         self._giveUp(reason)
@@ -124,7 +132,12 @@ class CalculatorClient(Protocol):
     # How questions go out and answers come in.
 
     def _sendMore(self) -> None:
-        while self._unsent and (self._reader.delimited or not self._unanswered):
+        while (
+            self._ended is None
+            and not self._lost
+            and self._unsent
+            and (self._reader.delimited or not self._unanswered)
+        ):
             question = self._unsent.popleft()
             question.askedAt = self._clock.seconds()
             self._unanswered.append(question)
@@ -132,14 +145,15 @@ class CalculatorClient(Protocol):
         self._watch()
 
     def _answer(self, replies: list[Number | Fault]) -> None:
-        for reply in replies:
-            if not self._unanswered:
-                raise ReplyNotUnderstood("a reply that nobody asked for")
-            question = self._unanswered.popleft()
+        # What is more than was asked for would be taken for the answer to the next question.
+        answered = [self._unanswered.popleft() for _ in replies[: len(self._unanswered)]]
+        surplus = len(replies) > len(answered) or (not self._unanswered and self._reader.pending)
+        for question, reply in zip(answered, replies, strict=False):
             if not question.answer.called:
                 question.answer.callback(reply)
-        if self._ended is None:
-            self._sendMore()
+        if surplus:
+            raise ReplyNotUnderstood(_UNASKED)
+        self._sendMore()
 
     def _silence(self) -> None:
         self._quiet = None
@@ -150,18 +164,18 @@ class CalculatorClient(Protocol):
 
     def _watch(self) -> None:
         """One timer, for the question that waits longest."""
-        if self._timer is None and self._unanswered:
-            due = self._unanswered[0].askedAt + self._timeout - self._clock.seconds()
-            self._timer = self._clock.callLater(max(0.0, due), self._timeUp)
+        if self._timer is None and self._unanswered and self._ended is None:
+            self._timer = self._clock.callLater(max(0.0, self._timeLeft()), self._timeUp)
+
+    def _timeLeft(self) -> float:
+        return self._unanswered[0].askedAt + self._timeout - self._clock.seconds()
 
     def _timeUp(self) -> None:
         self._timer = None
-        if self._unanswered:
-            waited = self._clock.seconds() - self._unanswered[0].askedAt
-            if waited >= self._timeout:
-                self._giveUp(Failure(TimeoutError(f"no reply for {self._timeout:g} s")))
-            else:
-                self._watch()
+        if self._unanswered and self._timeLeft() <= 0:
+            self._giveUp(Failure(TimeoutError(f"no reply for {self._timeout:g} s")))
+        else:
+            self._watch()
 
     def _cancelled(self, answer: Deferred[Number | Fault]) -> None:
         """A question that nobody waits for any more is not sent; a reply to it is passed over."""
@@ -179,7 +193,7 @@ class CalculatorClient(Protocol):
         self._cancelQuiet()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        if not reason.check(ConnectionDone):
+        if not self._lost:
             self.transport.abortConnection()
         waiting = [*self._unanswered, *self._unsent]
         self._unanswered.clear()

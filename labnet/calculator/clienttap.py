@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from labnet.calculator.arithmetic import Calculation, Fault, Number
 from labnet.calculator.client import Calculator, CalculatorClientFactory, DatagramCalculator
@@ -30,7 +31,9 @@ from labnet.net.service import ClientService
 __all__ = ["Options", "makeService", "parseExpression", "run"]
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_EXPRESSION = re.compile(rf"\s*({_NUMBER})\s*(\S)\s*({_NUMBER})\s*", re.ASCII)
+# A letter is an operator only if it stands alone: 1e5 is a number, and so is 12345.
+_OPERATOR = r"[^\s\w.]|(?<=\s)[^\W\d_](?=\s)"
+_EXPRESSION = re.compile(rf"\s*({_NUMBER})\s*({_OPERATOR})\s*({_NUMBER})\s*", re.ASCII)
 _NEGATIVE = re.compile(r"-[\d.]", re.ASCII)
 _LONGEST = 200
 
@@ -85,13 +88,21 @@ class Options(CommandOptions):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """A negative number is no option."""
         arguments = list(options or ())
-        for at, argument in enumerate(arguments):
-            if argument == "--":
-                break
-            if _NEGATIVE.match(argument) and not (at and arguments[at - 1] in ("-t", "--timeout")):
-                arguments.insert(at, "--")
-                break
+        at = self._expressionAt(arguments)
+        if at < len(arguments) and _NEGATIVE.match(arguments[at]):
+            arguments.insert(at, "--")
         super().parseOptions(arguments)
+
+    def _expressionAt(self, arguments: Sequence[str]) -> int:
+        """Where the options end, as far as a negative number is none."""
+        valued = {f"--{name}" for name in self.defaults} | {"-c", "-d", "-p", "-t"}
+        at = 0
+        while at < len(arguments):
+            argument = arguments[at]
+            if argument == "--" or not argument.startswith("-") or _NEGATIVE.match(argument):
+                break
+            at += 2 if argument in valued else 1
+        return at
 
     def parseArgs(self, *expression: str) -> None:
         if expression:
@@ -141,7 +152,11 @@ async def _reach(reactor: Any, options: Options) -> Calculator:
     if isDatagram(description):
         target = parseDatagramTarget(description)
         return DatagramCalculator(reactor, target, profile, options["timeout"], options["tries"])
-    endpoint = parseStreamClient(reactor, description, options["timeout"])
+    try:
+        endpoint = parseStreamClient(reactor, description, options["timeout"])
+    except BadEndpoint as error:
+        # Ours was checked with the options; this is what the address server gave.
+        raise ClientError(f"the address server's answer: {error}", ExitStatus.NOT_UNDERSTOOD) from error
     factory = CalculatorClientFactory(reactor, profile, options["timeout"])
     return cast(Calculator, await endpoint.connect(factory))
 
@@ -163,10 +178,20 @@ async def _tell(console: Console, calculation: Calculation, answer: Deferred[Num
 
 
 async def _askLines(calculator: Calculator, console: Console, ahead: int = 256) -> ExitStatus:
-    """Ask line by line, up to C{ahead} questions before their answers; answers come in order."""
+    """
+    Ask line by line, up to C{ahead} questions before their answers; answers come in order. When the
+    calculator is lost, so are the questions, and the lines that nobody has read.
+    """
     status = ExitStatus.OK
     waiting: deque[Deferred[ExitStatus]] = deque()
-    while (line := await console.readLine()) is not None:
+    lost: list[Failure] = []
+
+    def failed(failure: Failure) -> ExitStatus:
+        lost.append(failure)
+        console.stopReading()
+        return ExitStatus.BUG
+
+    while not lost and (line := await console.readLine()) is not None and not lost:
         if not line.strip():
             continue
         try:
@@ -175,12 +200,14 @@ async def _askLines(calculator: Calculator, console: Console, ahead: int = 256) 
             console.complain(str(error))
             status = ExitStatus.USAGE
             continue
-        answer = calculator.calculate(calculation)
-        waiting.append(Deferred.fromCoroutine(_tell(console, calculation, answer)))
-        while len(waiting) >= ahead:
+        told = Deferred.fromCoroutine(_tell(console, calculation, calculator.calculate(calculation)))
+        waiting.append(told.addErrback(failed))
+        while len(waiting) >= ahead and not lost:
             status = await waiting.popleft() or status
     for told in waiting:
         status = await told or status
+    if lost:
+        lost[0].raiseException()
     return status
 
 

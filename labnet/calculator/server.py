@@ -77,6 +77,7 @@ class CalculatorProtocol(ServiceConnection):
                 return
             self.requests += 1
             self.write(self._dialect.answer(request))
+            self.touch()
             if isinstance(request, Malformed):
                 self.errors += 1
                 if request.fatal:

@@ -11,7 +11,9 @@ import json
 import math
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from labnet.calculator.arithmetic import (
     INT32_MAX,
@@ -112,6 +114,11 @@ class ReplyReader(ABC):
         @raise ReplyNotUnderstood: it is none.
         """
 
+    @property
+    @abstractmethod
+    def pending(self) -> bool:
+        """Whether a reply has begun and not ended."""
+
     def end(self) -> list[Number | Fault]:
         """There was a pause, or the stream has ended: the reply that this completes, if any."""
         return []
@@ -194,15 +201,15 @@ class StructRequest(RequestFormat):
         return _StructReader(self)
 
     def encode(self, calculation: Calculation) -> bytes:
-        operator = calculation.operator.encode("latin-1")
-        if len(operator) != 1:
-            raise ValueError(f"{calculation.operator!r} is not one character")
-        fields: list[Number | bytes] = [self._operand(calculation.a), self._operand(calculation.b)]
-        fields.insert(self._operatorAt, operator)
+        operator = calculation.operator.encode("latin-1", "ignore")
+        if len(operator) != 1 or len(calculation.operator) != 1:
+            raise ValueError(f"{calculation.operator!r} is not one character of one byte")
         try:
+            fields: list[Number | bytes] = [self._operand(calculation.a), self._operand(calculation.b)]
+            fields.insert(self._operatorAt, operator)
             return self.struct.pack(*fields)
         except OverflowError as error:
-            raise ValueError(f"{calculation} is too large for this profile") from error
+            raise ValueError("an operand is too large for this profile") from error
 
     def decodeDatagram(self, datagram: bytes) -> Request | None:
         if len(datagram) != self.struct.size:
@@ -223,10 +230,10 @@ class StructRequest(RequestFormat):
     def _operand(self, value: Number) -> Number:
         if self._floats:
             return float(value)
-        if value != value or value in (math.inf, -math.inf) or int(value) != value:
-            raise ValueError(f"{value} is not a whole number, as this profile needs")
         if not INT32_MIN <= value <= INT32_MAX:
-            raise ValueError(f"{value} is not between {INT32_MIN} and {INT32_MAX}")
+            raise ValueError(f"an operand is not between {INT32_MIN} and {INT32_MAX}")
+        if int(value) != value:
+            raise ValueError(f"{value} is not a whole number, as this profile needs")
         return int(value)
 
 
@@ -312,7 +319,8 @@ class JSONRequest(RequestFormat):
     """
     One JSON object C{{"oper1": 12, "oper2": 34, "op": "+"}}, without a terminator: it ends with its
     brace. What stands between two objects and is not white space is answered with one error and
-    passed over up to the end of its line or the next opening brace.
+    passed over up to the end of its line or the next opening brace; if neither comes within C{LONGEST}
+    bytes, the connection ends.
     """
 
     LONGEST = 4_096
@@ -390,7 +398,7 @@ class _JSONRequestReader(RequestReader):
     def __init__(self) -> None:
         self._object = bytearray()
         self._scanner = _ObjectScanner()
-        self._inJunk = False
+        self._junk = 0
         self._broken = False
 
     @property
@@ -405,14 +413,21 @@ class _JSONRequestReader(RequestReader):
             if self._object:
                 self._inObject(byte, requests)
             elif byte == 0x7B:
-                self._inJunk = False
+                self._junk = 0
                 self._inObject(byte, requests)
             elif byte == 0x0A:
-                self._inJunk = False
-            elif byte not in b" \t\r" and not self._inJunk:
-                self._inJunk = True
-                requests.append(Received(b"", Malformed("not a JSON object", fatal=False)))
+                self._junk = 0
+            elif self._junk or byte not in b" \t\r":
+                self._inJunk(requests)
         return requests
+
+    def _inJunk(self, requests: list[Received]) -> None:
+        self._junk += 1
+        if self._junk == 1:
+            requests.append(Received(b"", Malformed("not a JSON object", fatal=False)))
+        elif self._junk > JSONRequest.LONGEST:
+            self._broken = True
+            requests.append(Received(b"", Malformed("nothing but junk", fatal=True)))
 
     def _inObject(self, byte: int, requests: list[Received]) -> None:
         self._object.append(byte)
@@ -489,7 +504,7 @@ def _shortest(value: Number) -> Number:
     if isinstance(value, int) or not math.isfinite(value):
         return value
     exact = struct.pack("<f", value)
-    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 9))
+    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
     return next((short for short in candidates if _packs(short, exact)), value)
 
 
@@ -501,7 +516,7 @@ def _packs(value: float, expected: bytes) -> bool:
 
 
 class _StructReplyReader(ReplyReader):
-    def __init__(self, layout: struct.Struct, decode: object) -> None:
+    def __init__(self, layout: struct.Struct, decode: Callable[[Any], Number | Fault]) -> None:
         self._struct = layout
         self._decode = decode
         self._buffer = b""
@@ -511,7 +526,11 @@ class _StructReplyReader(ReplyReader):
         size = self._struct.size
         whole = len(buffer) - len(buffer) % size
         self._buffer = buffer[whole:]
-        return [self._decode(fields) for fields in self._struct.iter_unpack(buffer[:whole])]  # type: ignore[operator]
+        return [self._decode(fields) for fields in self._struct.iter_unpack(buffer[:whole])]
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._buffer)
 
 
 class TextReply(ReplyFormat):
@@ -541,14 +560,22 @@ class TextReply(ReplyFormat):
 
 
 def _floatText(value: float, longest: int) -> str:
+    """As many digits as fit, always with something that only a float has."""
     text = repr(value)
     digits = 17
-    while len(text) > longest and digits > 1:
+    while len(text) > longest and digits > 0:
+        text = _compact(f"{value:.{digits}g}", longest)
         digits -= 1
-        text = f"{value:.{digits}g}"
-        if not set(text) & set(".einf"):
-            text += ".0"
     return text
+
+
+def _compact(text: str, longest: int) -> str:
+    mantissa, e, exponent = text.partition("e")
+    if e:
+        return f"{mantissa}e{int(exponent)}"
+    if "." in text:
+        return text
+    return f"{text}.0" if len(text) + 2 <= longest else f"{text}."
 
 
 class _TextReplyReader(ReplyReader):
@@ -563,6 +590,10 @@ class _TextReplyReader(ReplyReader):
         if len(self._buffer) > self._LIMIT:
             raise ReplyNotUnderstood(f"a reply of over {self._LIMIT} bytes")
         return []
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._buffer)
 
     def end(self) -> list[Number | Fault]:
         if not self._buffer:
@@ -617,6 +648,10 @@ class _JSONReplyReader(ReplyReader):
             elif len(self._object) > JSONRequest.LONGEST:
                 raise ReplyNotUnderstood("a reply without an end")
         return replies
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._object)
 
     @staticmethod
     def _decode(text: bytes) -> Number | Fault:

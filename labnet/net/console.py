@@ -6,39 +6,84 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from collections import deque
+from typing import TextIO, cast
 
-from twisted.internet.defer import DeferredQueue
-from twisted.internet.protocol import connectionDone
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
-from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-__all__ = ["Console"]
+__all__ = ["Console", "Lines"]
 
 
-class _Lines(LineOnlyReceiver):
-    """Standard input, line by line; C{None} is its end."""
+class Lines(Protocol):
+    """
+    A stream taken apart into lines, which wait until somebody asks for them.
 
-    delimiter = b"\n"
-    MAX_LENGTH = 65_536
+    What waits is bounded: above C{AHEAD} lines the stream is not read. Of a line that is longer than
+    C{LONGEST} bytes only the first C{LONGEST} + 1 are kept, so that whoever reads it sees that it is
+    too long.
+    """
+
+    LONGEST = 65_536
+    AHEAD = 1_000
 
     def __init__(self) -> None:
-        self.queue: DeferredQueue[str | None] = DeferredQueue()
-        self._rest = b""
+        self._ready: deque[str] = deque()
+        self._rest = bytearray()
+        self._waiting: Deferred[str | None] | None = None
+        self._paused = False
+        self._ended = False
+
+    def next(self) -> Deferred[str | None]:
+        """The next line without its end, or L{None} when there is none any more; one at a time."""
+        line: Deferred[str | None] = Deferred(self._forget)
+        self._waiting = line
+        self._give()
+        return line
+
+    def end(self) -> None:
+        """There is no more; also said by whoever does not want any more."""
+        self._ended = True
+        self._give()
 
     def dataReceived(self, data: bytes) -> None:
-        # A last line without a newline is a line, too.
-        self._rest = (self._rest + data).rpartition(b"\n")[2]
-        super().dataReceived(data)  # type: ignore[no-untyped-call]
-
-    def lineReceived(self, line: bytes) -> None:
-        self.queue.put(line.rstrip(b"\r").decode("utf-8", "replace"))
+        first, *others = data.split(b"\n")
+        self._extend(first)
+        for piece in others:
+            self._complete()
+            self._extend(piece)
+        if len(self._ready) > self.AHEAD and not self._paused:
+            self._paused = True
+            cast(IPushProducer, self.transport).pauseProducing()
+        self._give()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._rest:
-            self.lineReceived(self._rest)
-        self.queue.put(None)
+            # A last line without a newline is a line, too.
+            self._complete()
+        self.end()
+
+    def _extend(self, piece: bytes) -> None:
+        self._rest += piece[: self.LONGEST + 1 - len(self._rest)]
+
+    def _complete(self) -> None:
+        self._ready.append(self._rest.rstrip(b"\r").decode("utf-8", "replace"))
+        self._rest.clear()
+
+    def _give(self) -> None:
+        waiting = self._waiting
+        if waiting is not None and (self._ready or self._ended):
+            self._waiting = None
+            waiting.callback(self._ready.popleft() if self._ready else None)
+        if self._paused and not self._ready and not self._ended:
+            self._paused = False
+            cast(IPushProducer, self.transport).resumeProducing()
+
+    def _forget(self, line: Deferred[str | None]) -> None:
+        self._waiting = None
 
 
 class Console:
@@ -51,7 +96,7 @@ class Console:
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out if out is not None else sys.__stdout__
         self._err = err if err is not None else sys.__stderr__
-        self._lines: _Lines | None = None
+        self._lines: Lines | None = None
 
     def say(self, line: str) -> None:
         """
@@ -60,20 +105,47 @@ class Console:
         @raise BrokenPipeError: nobody reads it any more.
         """
         if self._out is not None:
-            self._out.write(line + "\n")
-            self._out.flush()
+            try:
+                self._out.write(line + "\n")
+                self._out.flush()
+            except BrokenPipeError:
+                self._discard(self._out)
+                raise
 
     def complain(self, line: str) -> None:
-        """One line about what went wrong."""
+        """One line about what went wrong. When nobody reads it, it is lost."""
         if self._err is not None:
-            self._err.write(line + "\n")
-            self._err.flush()
+            try:
+                self._err.write(line + "\n")
+                self._err.flush()
+            except OSError:
+                self._discard(self._err)
 
     async def readLine(self) -> str | None:
         """The next line of standard input without its end, or L{None} after the last."""
         if self._lines is None:
-            self._lines = _Lines()
-            # Copies, because StandardIO closes what it was given, and our output is not its to close.
+            self._lines = Lines()
+            try:
+                # Copies, because StandardIO closes what it was given, and our output is not its to close.
+                stdin = os.dup(0)
+            except OSError:
+                self._lines.end()  # The process was started without a standard input.
+            else:
+                devnull = os.open(os.devnull, os.O_WRONLY)
+                StandardIO(self._lines, stdin=stdin, stdout=devnull)  # type: ignore[call-arg]
+        return await self._lines.next()
+
+    def stopReading(self) -> None:
+        """There is no need for more lines: whoever waits for one is told that there is none."""
+        if self._lines is not None:
+            self._lines.end()
+
+    @staticmethod
+    def _discard(stream: TextIO) -> None:
+        """Send what is still buffered nowhere, or the interpreter complains about it when it ends."""
+        try:
             devnull = os.open(os.devnull, os.O_WRONLY)
-            StandardIO(self._lines, stdin=os.dup(0), stdout=devnull)  # type: ignore[call-arg]
-        return await self._lines.queue.get()
+            os.dup2(devnull, stream.fileno())
+            os.close(devnull)
+        except (OSError, ValueError):
+            pass

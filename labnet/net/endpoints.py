@@ -29,6 +29,7 @@ __all__ = [
     "DatagramTarget",
     "describe",
     "isDatagram",
+    "isHost",
     "parseDatagramAddress",
     "parseDatagramTarget",
     "parseStreamClient",
@@ -105,6 +106,8 @@ def parseDatagramTarget(description: str) -> DatagramTarget:
         raise BadEndpoint(f"{description!r} is not of the form udp:HOST:PORT")
     if bracketed:
         _literal(parts[0], description)
+    elif not isHost(parts[0]):
+        raise BadEndpoint(f"{description!r}: {parts[0]!r} is neither a name nor an address")
     return DatagramTarget(parts[0], _port(parts[1], description, 1))
 
 
@@ -143,6 +146,8 @@ def parseStreamClient(reactor: object, description: str, timeout: float) -> IStr
         if len(parts) < 2 or not parts[0]:
             raise BadEndpoint(f"{description!r} is not of the form {kind}:HOST:PORT")
         _port(parts[1].removeprefix("port="), description, 1)
+        if not isHost(parts[0].removeprefix("host=")):
+            raise BadEndpoint(f"{description!r}: {parts[0]!r} is neither a name nor an address")
     given = description
     if kind in ("tcp", "tls", "unix") and not any(part.startswith("timeout=") for part in parts):
         description += f":timeout={max(1, round(timeout))}"
@@ -176,6 +181,17 @@ def withoutMapping(host: str) -> str:
     """
     mapped = host.lower().removeprefix("::ffff:")
     return mapped if isIPAddress(mapped) else host
+
+
+def isHost(host: str) -> bool:
+    """
+    Whether a host can be looked up. It must be asked first: for what can not be encoded as a domain name
+    (C{a..b}) Twisted's resolver logs a traceback and never answers.
+    """
+    try:
+        return bool(host.encode("idna")) and host.isprintable() and " " not in host
+    except UnicodeError:
+        return False
 
 
 def _split(description: str) -> list[str]:

@@ -9,12 +9,17 @@ from typing import Protocol
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionRefusedError, MessageLengthError, TimeoutError
+from twisted.internet.error import (
+    ConnectionRefusedError,
+    DNSLookupError,
+    MessageLengthError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
-from labnet.net.endpoints import DatagramTarget
+from labnet.net.endpoints import DatagramTarget, isHost
 
 __all__ = ["DatagramReactor", "ask"]
 
@@ -148,6 +153,8 @@ async def ask(
     @raise OSError: the network does not take the request.
     """
     if not isIPAddress(target.host) and not isIPv6Address(target.host):
+        if not isHost(target.host):
+            raise DNSLookupError(f"{target.host!r} is no name")
         host = await reactor.resolve(target.host, (max(1, round(timeout)),) * tries)
         target = DatagramTarget(host, target.port)
     exchange = _Exchange(reactor, target, request, timeout, tries, accepts, sentAgain)

@@ -13,7 +13,7 @@ __all__ = ["DatagramLimits", "Limits", "PeerCount", "RateLimit"]
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    What one stream service allows. C{0} means "no limit" everywhere.
+    What one stream service allows. C{0} means "no limit", except for C{grace}, where it means "at once".
 
     @ivar maxConnections: connections at the same time.
     @ivar maxPerPeer: of these, from one address.

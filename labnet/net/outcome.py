@@ -59,6 +59,8 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
             return _told("timed out: no answer came", problem), ExitStatus.TIMED_OUT
         case error.DNSLookupError() | error.UnknownHostError():
             return _told("name not found", problem), ExitStatus.NAME_NOT_FOUND
+        case error.CannotListenError():
+            return "this machine has no port left to ask from", ExitStatus.UNREACHABLE
         case BrokenPipeError():
             return "broken pipe: the reader has gone", ExitStatus.BROKEN_PIPE
         case error.ConnectionLost() | error.ConnectionDone() | ConnectionResetError():

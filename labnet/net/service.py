@@ -9,6 +9,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
 from twisted.application.service import IService, IServiceCollection, MultiService, Service
@@ -104,10 +105,20 @@ class StreamListener(Listener):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         raiseDescriptorLimit()
         failures: list[Failure] = []
-        self.listening = self.endpoint.listen(self.factory).addCallback(self._listens)
-        self.listening.addErrback(failures.append)
+        listening = self.endpoint.listen(self.factory).addCallback(self._listens)
+        listening.addErrback(failures.append)
         if failures:
             raise self._cannot(failures[0])
+        if not listening.called:
+            # Twisted's own endpoints listen at once or never. Another one may take its time, and then
+            # there is nobody left to tell but the log.
+            listening.addCallback(self._tooLate, failures)
+        self.listening = listening
+
+    def _tooLate(self, result: None, failures: list[Failure]) -> None:
+        for failure in failures:
+            if not failure.check(CancelledError):
+                self.log.error("{problem}", problem=str(self._cannot(failure)))
 
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
@@ -162,7 +173,8 @@ class DatagramListener(Listener):
                     maxPacketSize=65536,
                 )
             )
-        except (CannotListenError, OSError) as error:
+        except (CannotListenError, OSError, ValueError) as error:
+            # A ValueError is Twisted's InvalidAddressError.
             raise self._cannot(Failure()) from error
 
     def startService(self) -> None:
@@ -253,8 +265,10 @@ def _endProcessWith(status: int) -> None:
     """
 
     def leave() -> NoReturn:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            # Whoever read it may have gone.
+            with suppress(Exception):
+                stream.flush()  # type: ignore[union-attr]
         os._exit(status)
 
     atexit.register(leave)
@@ -267,6 +281,6 @@ def _asDeferred(result: Deferred[None] | None) -> Deferred[None]:
 def _oneLine(error: BaseException | None) -> str:
     if isinstance(error, CannotListenError):
         problem = getattr(error.socketError, "strerror", None) or str(error.socketError)
-        where = f"{error.interface or '*'}:{error.port}"
+        where = f"{error.interface or '*'}" + (f":{error.port}" if error.port is not None else "")
         return f"cannot listen on {where}: {problem}"
     return " ".join(str(error).split()) or type(error).__name__

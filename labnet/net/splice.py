@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, TimeoutError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from labnet.net.connection import ServiceConnection
+from labnet.net.origin import Origin, OriginFactory
 from labnet.net.sockets import SocketOptions
-from labnet.relay.client import Origin, OriginFactory
 
 __all__ = ["Splice"]
 
@@ -53,12 +53,12 @@ class Splice:
 
         @param timeout: seconds that may take.
         @return: fires when it is done, before anything of the origin reaches the client; fails as the
-            endpoint fails.
+            endpoint fails, or with C{TimeoutError}.
         """
         joined: Deferred[None] = Deferred()
         factory = OriginFactory(self._clock, self, self._sockets)
         connecting = self._connecting = cast(Deferred[Origin], endpoint.connect(factory))
-        connecting.addTimeout(timeout, self._clock)
+        connecting.addTimeout(timeout, self._clock, _timedOut)
         connecting.addCallbacks(self._connected, self._notConnected, (joined,), errbackArgs=(joined,))
         return joined
 
@@ -158,3 +158,7 @@ class Splice:
             self._near.close("ended by both sides" if self._nearEnded else "closed by the origin")
         else:
             self._near.drop(f"origin lost ({reason.getErrorMessage().strip()})")
+
+
+def _timedOut(result: object, timeout: float) -> Origin:
+    raise TimeoutError(f"not connected in {timeout:g} s")
