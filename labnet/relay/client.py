@@ -1,48 +1,31 @@
 """
-The far sides of a relay: the UDP server that is asked, one client's own way to it, and the TCP origin.
+The far sides of a relay to UDP: the server that is asked, and one client's own way to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
-from twisted.internet.error import BindError, ConnectError, ConnectionDone, MessageLengthError
+from twisted.internet.error import BindError, ConnectError, MessageLengthError
 from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IHalfCloseableProtocol,
     IListeningPort,
-    IPushProducer,
-    IReactorTime,
-    ISSLTransport,
     IUDPTransport,
 )
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from labnet.calculator.arithmetic import Fault
 from labnet.calculator.wire import DEFAULT_PROFILE, Profile
-from labnet.net.connection import Transport
 from labnet.net.endpoints import DatagramTarget
 from labnet.net.exchange import DatagramReactor, ask
 from labnet.net.outcome import explain
-from labnet.net.sockets import SocketOptions
 from labnet.relay.wire import AnswerCache, isError
 
-__all__ = [
-    "Counts",
-    "DatagramUpstream",
-    "DatagramUser",
-    "Downstream",
-    "Origin",
-    "OriginFactory",
-    "Upstream",
-]
+__all__ = ["Counts", "DatagramUpstream", "DatagramUser", "Upstream"]
 
 #: What a network, and nobody's mistake, makes of an exchange.
 _LOST = (ConnectError, BindError, MessageLengthError, OSError)
@@ -246,159 +229,3 @@ class DatagramUpstream(DatagramProtocol):
 
 def _cancelled(failure: Failure) -> None:
     failure.trap(CancelledError)
-
-
-class Downstream(Interface):
-    """The client's side of a TCP relay, as its L{Origin} sees it. None of these may raise."""
-
-    def originReceived(self, data: bytes) -> None:
-        """The origin has sent something."""
-
-    def originEnded(self) -> None:
-        """The origin has ended its half of the stream."""
-
-    def originFull(self) -> None:
-        """The origin reads too slowly: nothing more should be sent to it."""
-
-    def originDrained(self) -> None:
-        """The origin reads again."""
-
-    def originLost(self, reason: Failure) -> None:
-        """The connection to the origin is gone."""
-
-
-@implementer(IHalfCloseableProtocol, IPushProducer)
-class Origin(Protocol):
-    """
-    The connection to the origin of a TCP relay.
-
-    @param clock: the reactor, or a C{Clock} in a test.
-    @param downstream: whose origin this is.
-    @param sockets: the TCP options.
-    """
-
-    #: Seconds that the origin gets to read what is left for it after the client has gone.
-    LINGER = 30.0
-
-    transport: Transport
-
-    def __init__(
-        self, clock: IReactorTime, downstream: Downstream, sockets: SocketOptions | None = None
-    ) -> None:
-        self._clock = clock
-        self._downstream = downstream
-        self._sockets = sockets or SocketOptions()
-        self._linger: IDelayedCall | None = None
-        self._isProducer = False
-        self._inputEnded = False
-        self._ending = False
-
-    # What the client's side does.
-
-    def write(self, data: bytes) -> None:
-        """Send to the origin."""
-        self.transport.write(data)
-
-    def pause(self) -> None:
-        """Do not read from the origin."""
-        if not self._inputEnded and not self._ending:
-            self.transport.pauseProducing()
-
-    def resume(self) -> None:
-        """Read from the origin again."""
-        if not self._inputEnded and not self._ending:
-            self.transport.resumeProducing()
-
-    def endOutput(self) -> None:
-        """End our half once everything written has been sent. TLS has no halves: it is closed."""
-        if self._ending:
-            return
-        if ISSLTransport.providedBy(self.transport):
-            self.finish()
-        else:
-            self._unregister()
-            self.transport.loseWriteConnection()
-
-    def finish(self) -> None:
-        """Close once everything written has been sent, at the latest in L{LINGER} seconds."""
-        if not self._ending:
-            self._ending = True
-            self._linger = self._clock.callLater(self.LINGER, self._lingered)
-            self._unregister()
-            self.transport.loseConnection()
-
-    def abort(self) -> None:
-        """Close at once; the origin sees a reset."""
-        self._ending = True
-        self.transport.abortConnection()
-
-    # IProtocol and IHalfCloseableProtocol
-
-    def connectionMade(self) -> None:
-        self._sockets.apply(self.transport)
-        self._isProducer = True
-        self.transport.registerProducer(self, True)
-
-    def dataReceived(self, data: bytes) -> None:
-        if not self._ending:
-            self._downstream.originReceived(data)
-
-    def readConnectionLost(self) -> None:
-        if not self._inputEnded:
-            self._inputEnded = True
-            self._downstream.originEnded()
-
-    def writeConnectionLost(self) -> None:
-        """Our half is ended; the origin's goes on."""
-
-    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:
-        self._ending = True
-        if self._linger is not None and self._linger.active():
-            self._linger.cancel()
-        self._downstream.originLost(reason)
-
-    # IPushProducer: the transport asks us to pause when the origin does not read.
-
-    def pauseProducing(self) -> None:
-        """The origin reads too slowly."""
-        self._downstream.originFull()
-
-    def resumeProducing(self) -> None:
-        """The origin reads again."""
-        self._downstream.originDrained()
-
-    def stopProducing(self) -> None:
-        """The transport is gone; L{connectionLost} follows."""
-
-    def _lingered(self) -> None:
-        self.transport.abortConnection()
-
-    def _unregister(self) -> None:
-        """A transport keeps a connection, or its half of it, open for as long as it has a producer."""
-        if self._isProducer:
-            self._isProducer = False
-            self.transport.unregisterProducer()
-
-
-if TYPE_CHECKING:
-    _Factory = Factory[Origin]
-else:
-    _Factory = Factory
-
-
-class OriginFactory(_Factory):
-    """
-    Builds the origin of one client; its parameters are L{Origin}'s.
-    """
-
-    noisy = False
-
-    def __init__(
-        self, clock: IReactorTime, downstream: Downstream, sockets: SocketOptions | None = None
-    ) -> None:
-        self._clock = clock
-        self._downstream = downstream
-        self._sockets = sockets
-
-    def buildProtocol(self, addr: IAddress | None) -> Origin:
-        return Origin(self._clock, self._downstream, self._sockets)

@@ -5,10 +5,9 @@ The near side of a relay from TCP: who connects to it.
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionDone, TimeoutError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,7 +19,8 @@ from labnet.net.limits import Limits
 from labnet.net.logs import shown
 from labnet.net.outcome import explain
 from labnet.net.sockets import SocketOptions
-from labnet.relay.client import Counts, Origin, OriginFactory, Upstream
+from labnet.net.splice import Splice
+from labnet.relay.client import Counts, Upstream
 from labnet.relay.wire import Tampering
 
 __all__ = [
@@ -276,128 +276,37 @@ class StreamRelay(ServiceConnection):
     what happens to the connection. Nothing is kept: who reads slowly slows the other side down.
     """
 
-    #: Bytes of the client that are held while its origin is being connected; then it is not read from.
-    MOST_EARLY = 65_536
-
     factory: StreamRelayFactory
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._connecting: Deferred[Origin] | None = None
-        self._origin: Origin | None = None
-        self._originEnded = False
-        self._early: list[bytes] = []
 
     def started(self) -> None:
         factory = self.factory
-        connecting = cast(
-            Deferred[Origin],
-            factory.origin.connect(OriginFactory(factory.clock, self, factory.sockets)),
-        )
-        self._connecting = connecting
-        connecting.addTimeout(factory.connectTimeout, factory.clock, _timedOut)
-        connecting.addCallbacks(self._connected, self._notConnected)
+        self._splice = Splice(self, factory.clock, factory.sockets)
+        joined = self._splice.join(factory.origin, factory.connectTimeout)
+        joined.addErrback(self._notJoined)
 
     def received(self, data: bytes) -> None:
-        self.touch()
-        if self._origin is not None:
-            self._origin.write(data)
-        else:
-            self._early.append(data)
-            if self.bytesIn >= self.MOST_EARLY:
-                self.hold("connecting")
+        self._splice.received(data)
 
     def inputEnded(self) -> None:
-        self.touch()
-        if self._origin is None:
-            # The connection is made nevertheless: who has only closed its half still wants the answer.
-            return
-        if self._originEnded:
-            self._origin.finish()
-        else:
-            self._origin.endOutput()
+        self._splice.inputEnded()
 
     def outputFull(self) -> None:
-        if self._origin is not None:
-            self._origin.pause()
+        self._splice.outputFull()
 
     def outputDrained(self) -> None:
-        if self._origin is not None:
-            self._origin.resume()
+        self._splice.outputDrained()
 
     def ended(self, reason: Failure) -> None:
-        self._early.clear()
-        connecting, self._connecting = self._connecting, None
-        if connecting is not None:
-            connecting.cancel()
-        origin, self._origin = self._origin, None
-        if origin is not None:
-            if reason.check(ConnectionDone):
-                origin.finish()
-            else:
-                origin.abort()
+        self._splice.ended(reason)
 
     @property
     def busy(self) -> bool:
         # Nobody here knows where a message ends: a stopping service gives all of them its grace time.
         return not self._closing
 
-    def _connected(self, origin: Origin) -> None:
-        self._connecting = None
-        if self._closing:
-            origin.abort()
-            return
-        self._origin = origin
-        self.touch()
-        early, self._early = self._early, []
-        if early:
-            origin.write(b"".join(early))
-        self.release("connecting")
-        if self._inputEnded:
-            self._guarded(self.inputEnded)
-
-    def _notConnected(self, failure: Failure) -> None:
-        self._connecting = None
+    def _notJoined(self, failure: Failure) -> None:
         if not self._closing:
             self.drop(f"no origin: {explain(failure)[0]}")
-
-    # What the origin does.
-
-    def originReceived(self, data: bytes) -> None:
-        """Pass it to the client."""
-        self.touch()
-        self._guarded(self.write, data)
-
-    def originEnded(self) -> None:
-        """End our half towards the client; when both sides have ended, the connections are over."""
-        self._originEnded = True
-        self.touch()
-        self.endOutput()
-        if self._inputEnded and self._origin is not None:
-            self._origin.finish()
-
-    def originFull(self) -> None:
-        """Do not read from the client."""
-        self.hold("origin")
-
-    def originDrained(self) -> None:
-        """Read from the client again."""
-        self.touch()
-        self.release("origin")
-
-    def originLost(self, reason: Failure) -> None:
-        """End the client's connection the way in which the origin's ended."""
-        if self._origin is None:
-            return
-        self._origin = None
-        if reason.check(ConnectionDone):
-            self.close("ended by both sides" if self._inputEnded else "closed by the origin")
-        else:
-            self.drop(f"origin lost ({reason.getErrorMessage().strip()})")
-
-
-def _timedOut(result: object, timeout: float) -> Origin:
-    raise TimeoutError(f"not connected in {timeout:g} s")
 
 
 class StreamRelayFactory(ServiceFactory):

@@ -120,6 +120,19 @@ def test_aSilentClientIsForgotten(logged: list[str]) -> None:
     relay.stop()
 
 
+def test_theOneThatIsSilentGoesThoughItCameLater() -> None:
+    relay = Relay(limits=ClientLimits(expire=30.0))
+    anna, berta = relay.client(b"a"), relay.client(b"b")
+    relay.network.pass_(20.0)
+    anna.send(b"again", RELAY)
+    relay.network.pass_(10.1)
+    assert len(relay.relay) == 1
+    berta.send(b"back", RELAY)
+    relay.network.settle()
+    assert len({source for _, source in relay.server.received}) == 3
+    relay.stop()
+
+
 def test_repliesAreTrafficToo() -> None:
     relay = Relay(limits=ClientLimits(expire=1.0))
     client = relay.client(b"subscribe")

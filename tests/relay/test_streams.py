@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
 from labnet.net.limits import Limits
-from labnet.relay.client import Origin
+from labnet.net.origin import Origin
+from labnet.net.splice import Splice
 from labnet.relay.server import StreamRelay, StreamRelayFactory
 from tests.relay.connections import TCPTransport, done, hangUp, reset
 
@@ -117,11 +118,11 @@ def test_theClientsFirstBytesWaitForTheOrigin(pair: Pair) -> None:
 
 
 def test_butNotTooManyOfThem(pair: Pair) -> None:
-    pair.client.dataReceived(b"x" * StreamRelay.MOST_EARLY)
+    pair.client.dataReceived(b"x" * Splice.MOST_EARLY)
     assert not pair.near.reading
     origin = pair.connect()
     assert pair.near.reading
-    assert len(pair.far.value()) == StreamRelay.MOST_EARLY
+    assert len(pair.far.value()) == Splice.MOST_EARLY
     bothEnd(pair, origin)
 
 

@@ -35,6 +35,15 @@ def test_beingAskedForDoesNotRenewAnAnswerAndComingAgainDoes() -> None:
     assert cache.get(b"q", 9.5) is None
 
 
+def test_aRenewedAnswerDoesNotKeepOthersAlive() -> None:
+    cache = AnswerCache(ttl=5.0)
+    cache.put(b"first", b"1", now=0.0)
+    cache.put(b"second", b"2", now=1.0)
+    cache.put(b"first", b"1", now=4.0)
+    assert cache.get(b"second", 6.0) is None
+    assert cache.get(b"first", 6.0) == b"1"
+
+
 def test_theOldestAnswerMakesRoom() -> None:
     cache = AnswerCache(ttl=5.0, most=3)
     for number in range(5):
