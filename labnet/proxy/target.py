@@ -15,7 +15,10 @@ __all__ = ["Origin", "Route", "routeFixed", "routeForward", "routeTunnel"]
 
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::(\d{0,5}))?")
 _SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
-_AUTHORITY_END = re.compile(rb"[/?#]")
+_ADDRESS_OR_NAME = re.compile(
+    rb"\[[0-9A-Fa-f:.]+\]|(?=.{1,253}\.?\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?"
+)
+_PATH_BEGIN = re.compile(rb"[/?]|\Z")
 _HTTP_PORT = 80
 
 
@@ -62,8 +65,9 @@ def routeForward(head: RequestHead) -> Route:
     @raise BadMessage: there is no route.
     """
     _checkHost(head)
+    _checkFragment(head.target)
     scheme = _SCHEME.match(head.target)
-    if head.target.startswith(b"/") or scheme is None:
+    if scheme is None:
         raise BadMessage("this is a proxy: the request-target must be a whole http:// URL")
     if scheme[1].lower() != b"http":
         raise BadMessage("only http:// URLs go through here; for https:// use CONNECT")
@@ -76,7 +80,7 @@ def routeForward(head: RequestHead) -> Route:
     elif not target.startswith(b"/"):
         target = b"/" + target
     origin = _origin(authority, _HTTP_PORT)
-    return Route(origin, target, authority)
+    return Route(origin, target, origin.authority)
 
 
 def routeFixed(head: RequestHead, origin: Origin) -> Route:
@@ -87,6 +91,7 @@ def routeFixed(head: RequestHead, origin: Origin) -> Route:
     @raise BadMessage: there is no route.
     """
     _checkHost(head)
+    _checkFragment(head.target)
     if head.target.startswith(b"/") or (head.target == b"*" and head.method == b"OPTIONS"):
         return Route(origin, head.target, origin.authority)
     forwarded = routeForward(head)
@@ -113,18 +118,23 @@ def _checkHost(head: RequestHead) -> None:
         raise BadMessage("the Host field is not HOST or HOST:PORT")
 
 
+def _checkFragment(target: bytes) -> None:
+    if b"#" in target:
+        # It is no part of any request-target; who reads it as one, and who as an end, differs.
+        raise BadMessage("a fragment in the request-target")
+
+
 def _splitAuthority(text: bytes) -> tuple[bytes, bytes]:
-    at = min(
-        (found for found in (text.find(c) for c in (b"/", b"?", b"#")) if found >= 0), default=len(text)
-    )
-    return text[:at], text[at:].partition(b"#")[0]
+    at = _PATH_BEGIN.search(text)
+    assert at is not None
+    return text[: at.start()], text[at.start() :]
 
 
 def _origin(authority: bytes, defaultPort: int | None) -> Origin:
     if b"@" in authority:
         raise BadMessage("user information in the request-target is not allowed")
     match = _AUTHORITY.fullmatch(authority)
-    if match is None:
+    if match is None or _ADDRESS_OR_NAME.fullmatch(match[1]) is None:
         raise BadMessage("the authority of the request-target is not HOST or HOST:PORT")
     host, port = match[1].decode("ascii").lower(), match[2]
     if host.startswith("["):

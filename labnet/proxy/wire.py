@@ -38,12 +38,35 @@ __all__ = [
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) HTTP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) (\d{3})(?: ([\t\x20-\x7e\x80-\xff]*))?")
-_FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*")
+# Possessive: what can not match is known after one pass.
+_FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"+:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
 _FIELD_NAME = re.compile(_TOKEN)
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?\r")
 _DIGITS = re.compile(rb"\d{1,18}")
+_BARE = "a line ends with a line feed alone; CR LF is needed"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _OWS = b" \t"
+
+#: What must not come in a trailer section, and is left out of it: framing, routing, what says how the
+#: content is to be read, and what concerns one connection (RFC 9110, 6.5.1).
+_NOT_IN_TRAILERS = frozenset(
+    (
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"host",
+        b"keep-alive",
+        b"location",
+        b"proxy-connection",
+        b"set-cookie",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
 
 
 class Version(Enum):
@@ -179,7 +202,7 @@ class ResponseHead:
     """
     A status-line and its field section.
 
-    @ivar raw: the bytes as they came.
+    @ivar raw: the bytes as they came; only a line feed alone has become CR LF.
     """
 
     status: int
@@ -199,9 +222,11 @@ class ResponseHead:
 
 
 def _persistent(version: Version, fields: Fields) -> bool:
-    options = fields.tokens(b"connection") + fields.tokens(b"proxy-connection")
-    if b"close" in options:
+    options = fields.tokens(b"connection")
+    if b"close" in options or b"close" in fields.tokens(b"proxy-connection"):
         return False
+    # Not for "Proxy-Connection: keep-alive": a proxy that knew nothing of it would have passed it on, and
+    # wait for an end that does not come (RFC 9112, C.2.2).
     return version is Version.HTTP11 or b"keep-alive" in options
 
 
@@ -218,12 +243,14 @@ class HeadReader:
     """
 
     _END = re.compile(rb"\n\r?\n")
+    _EMPTY_LINES = re.compile(rb"(?:\r?\n)*+")
 
     def __init__(self, limit: int, *, lenient: bool = False) -> None:
         self._limit = limit
         self._lenient = lenient
         self._buffer = bytearray()
         self._searched = 0
+        self._passedOver = 0
 
     def __len__(self) -> int:
         """How many bytes are held."""
@@ -234,17 +261,14 @@ class HeadReader:
         Take a piece of the stream.
 
         @return: the head with the empty line that ends it, and what follows it; or L{None} as long as
-            it is not complete. Empty lines before the head are passed over. (RFC 9112, 2.2)
+            it is not complete. Empty lines before the head are passed over (RFC 9112, 2.2).
         @raise TooLarge: it is longer than the limit; the status is 431, or 414 in the start-line.
         @raise BadMessage: a line ends with a line feed alone.
         """
         buffer = self._buffer
         buffer += data
-        if not self._searched:
-            while buffer[:2] == b"\r\n" or buffer[:1] == b"\n":
-                del buffer[: 2 if buffer[:1] == b"\r" else 1]
-            if buffer == b"\r":
-                return None
+        if not self._searched and not self._begun():
+            return None
         match = self._END.search(buffer, max(0, self._searched - 1))
         end = match.end() if match is not None else -1
         if end < 0 or end > self._limit:
@@ -255,12 +279,27 @@ class HeadReader:
             return None
         head, rest = bytes(buffer[:end]), bytes(buffer[end:])
         buffer.clear()
-        self._searched = 0
+        self._searched = self._passedOver = 0
         if head.count(b"\n") != head.count(b"\r\n"):
             if not self._lenient:
-                raise BadMessage("a line ends with a line feed alone; CR LF is needed")
+                raise BadMessage(_BARE)
             head = _BARE_LINE_FEED.sub(b"\r\n", head)
         return head, rest
+
+    def _begun(self) -> bool:
+        """Pass over empty lines. Whether the first line has begun."""
+        buffer = self._buffer
+        empty = self._EMPTY_LINES.match(buffer)
+        assert empty is not None
+        passed = empty.end()
+        if passed:
+            if not self._lenient and buffer.count(b"\n", 0, passed) != buffer.count(b"\r", 0, passed):
+                raise BadMessage(_BARE)
+            del buffer[:passed]
+            self._passedOver += passed
+            if self._passedOver > self._limit:
+                raise TooLarge(f"over {self._limit} bytes of empty lines")
+        return buffer not in (b"", b"\r")
 
 
 def parseRequestHead(raw: bytes, mostFields: int = 200, longestTarget: int = 8_192) -> RequestHead:
@@ -410,13 +449,15 @@ class CloseDelimitedBody(BodyReader):
 
 class ChunkedBody(BodyReader):
     """
-    A chunked body (RFC 9112, 7.1). Chunk extensions are dropped.
+    A chunked body (RFC 9112, 7.1). Chunk extensions are dropped, and so are trailer fields that must not
+    be there, as Content-Length.
 
     @param longestLine: of a chunk-size line with its extensions, in bytes.
     @param longestTrailers: of the whole trailer section, in bytes.
     """
 
     _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
+    _MOST_TRAILERS = 100
 
     def __init__(self, longestLine: int = 1_024, longestTrailers: int = 8_192) -> None:
         super().__init__()
@@ -443,57 +484,65 @@ class ChunkedBody(BodyReader):
                 if self._left:
                     break
                 self._state = self._DATA_END
-            elif self._state == self._DATA_END:
-                if len(buffer) - at < 2:
-                    if buffer[at : at + 1] not in (b"", b"\r"):
-                        raise BadMessage("a chunk does not end where its size says")
-                    break
-                if buffer[at : at + 2] != b"\r\n":
-                    raise BadMessage("a chunk does not end where its size says")
-                at += 2
-                self._state = self._SIZE
-            elif self._state == self._SIZE:
-                end = self._lineEnd(buffer, at, self._longestLine, "chunk-size line")
-                if end < 0:
-                    break
-                self._startChunk(buffer[at:end])
-                at = end + 2
             else:
-                end = self._trailersEnd(buffer, at)
-                if end < 0:
+                past = self._between(buffer, at)
+                if past < 0:
                     break
-                self.trailers = _parseFields(buffer[at : end - 2], 100)
-                at = end
-                self.done = True
+                at = past
         self._buffer = buffer[at:]
         if self.done:
             self.rest, self._buffer = self._buffer, b""
         return content[0] if len(content) == 1 else b"".join(content)
 
-    def _lineEnd(self, buffer: bytes, at: int, longest: int, what: str) -> int:
-        end = buffer.find(b"\r\n", at + self._searched)
-        length = (end if end >= 0 else len(buffer)) - at
-        if length > longest:
+    def _between(self, buffer: bytes, at: int) -> int:
+        """Take what stands at C{at}, between the data of two chunks: where it ends, or -1 for "not yet"."""
+        if self._state == self._DATA_END:
+            return self._endChunk(buffer, at)
+        if self._state == self._SIZE:
+            end = self._find(buffer, at, b"\n", self._longestLine, "chunk-size line")
+            if end >= 0:
+                self._startChunk(buffer[at:end])
+            return end + 1 if end >= 0 else -1
+        return self._endBody(buffer, at)
+
+    def _find(self, buffer: bytes, at: int, end: bytes, longest: int, what: str) -> int:
+        """Where C{end} begins, at most C{longest} bytes after C{at}, or -1; looks at each byte once."""
+        found = buffer.find(end, at + self._searched, at + longest + len(end))
+        if found >= 0:
+            self._searched = 0
+            return found
+        length = len(buffer) - at
+        if length >= longest + len(end):
             raise TooLarge(f"a {what} of over {longest} bytes", 400)
-        self._searched = 0 if end >= 0 else max(0, length - 1)
-        return end
+        self._searched = max(0, length - len(end) + 1)
+        return -1
 
     def _startChunk(self, line: bytes) -> None:
         match = _CHUNK_SIZE.fullmatch(line)
         if match is None:
-            raise BadMessage("a chunk size is not a hexadecimal number")
+            raise BadMessage("a chunk-size line is not a hexadecimal number and CR LF")
         self._left = int(match[1], 16)
         self._state = self._DATA if self._left else self._TRAILERS
 
-    def _trailersEnd(self, buffer: bytes, at: int) -> int:
-        if buffer[at : at + 2] == b"\r\n":
+    def _endChunk(self, buffer: bytes, at: int) -> int:
+        ending = buffer[at : at + 2]
+        if ending == b"\r\n":
+            self._state = self._SIZE
             return at + 2
-        end = buffer.find(b"\r\n\r\n", at + self._searched)
-        length = (end if end >= 0 else len(buffer)) - at
-        if length > self._longestTrailers:
-            raise TooLarge(f"a trailer section of over {self._longestTrailers} bytes", 400)
-        self._searched = 0 if end >= 0 else max(0, length - 3)
-        return end + 4 if end >= 0 else -1
+        if ending not in (b"", b"\r"):
+            raise BadMessage("a chunk does not end where its size says")
+        return -1
+
+    def _endBody(self, buffer: bytes, at: int) -> int:
+        if buffer[at : at + 2] == b"\r\n":
+            self.done = True
+            return at + 2
+        end = self._find(buffer, at, b"\r\n\r\n", self._longestTrailers, "trailer section")
+        if end < 0:
+            return -1
+        self.trailers = _parseFields(buffer[at : end + 2], self._MOST_TRAILERS).without(_NOT_IN_TRAILERS)
+        self.done = True
+        return end + 4
 
 
 def encodeChunk(content: bytes) -> bytes:
@@ -513,13 +562,15 @@ def requestBody(head: RequestHead) -> BodyReader:
     @raise BadMessage: its length could be read in two ways (400), or its transfer coding is not known
         to us (501).
     """
-    codings = head.fields.tokens(b"transfer-encoding")
     if b"transfer-encoding" in head.fields:
         if head.version is Version.HTTP10:
             raise BadMessage("Transfer-Encoding in an HTTP/1.0 request")
         if b"content-length" in head.fields:
             raise BadMessage("Transfer-Encoding together with Content-Length")
-        if codings != [b"chunked"]:
+        codings = head.fields.tokens(b"transfer-encoding")
+        if codings[-1:] != [b"chunked"] or codings.count(b"chunked") > 1:
+            raise BadMessage("chunked is not the last transfer coding, and applied once")
+        if len(codings) > 1:
             raise BadMessage("a transfer coding other than chunked", 501)
         return ChunkedBody()
     return LengthBody(_contentLength(head.fields) or 0)
