@@ -347,6 +347,10 @@ def test_descriptorsComeBack(tmp_path: Path) -> None:
         with relay(tmp_path, f"tcp:127.0.0.1:{listener.getsockname()[1]}") as running:
             port = running.port("relay")
             descriptors = Path(f"/proc/{running.process.pid}/fd")
+            # The first one shows that the reactor runs, which opens descriptors of its own when it starts.
+            socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+            listener.accept()[0].close()
+            running.waitFor("ended by both sides")
             before = len(list(descriptors.iterdir()))
             for number in range(200):
                 client = socket.create_connection(("127.0.0.1", port), PATIENCE)
