@@ -14,6 +14,7 @@ from labnet.catalogue import CATALOGUE
 from labnet.lab.config import Arity
 from labnet.lab.tap import grammarOf
 from labnet.net.options import ServerOptions
+from labnet.net.outcome import ExitStatus
 from tests.documents import ROOT, blocks, links
 
 README = ROOT / "README.md"
@@ -80,6 +81,11 @@ def test_theCommonOptionsAreAllInTheirTable() -> None:
         r"^\| `--([\w-]+)[^`]*` \|(.*?)\|", RUNNING.read_text("utf-8").replace("\\|", "/"), re.MULTILINE
     )
     assert {option: default.strip() for option, default in rows[: len(expected)]} == expected
+
+
+def test_everyExitStatusIsInItsTable() -> None:
+    table = ROOT.joinpath("docs", "clients.md").read_text("utf-8").partition("## Exit statuses")[2]
+    assert [int(row) for row in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(ExitStatus)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
