@@ -101,26 +101,25 @@ def logAsJSON(options: Options) -> None:
 
 class CommandOptions(Options):
     """
-    What all command lines of labnet share: a mistake is answered with one line, not with a page of help.
+    What all command lines of labnet share: a mistake is one line, and under C{twistd} and C{twist} the end
+    of the process with status 1.
     """
 
-    _mistaken = False
-
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Read a command line.
+
+        @raise UsageError: it is mistaken.
+        @raise SystemExit: the same, below C{twistd} or C{twist}. Left to them it would be a page of usage
+            as well, and with Twisted 24.11 an end with status 0.
+        """
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except UsageError as error:
-            self._mistaken = True
             text = str(error).removeprefix("Parameter type enforcement failed: ")
+            if self.parent is not None:
+                raise SystemExit(f"{self.parent.subCommand}: {text}") from error
             raise UsageError(text) from error
-
-    def getUsage(self, width: int | None = None) -> str:
-        if self._mistaken:
-            return "--help lists the options."
-        return super().getUsage(width)
-
-    def getSynopsis(self) -> str:
-        return "" if self._mistaken else super().getSynopsis()
 
 
 @dataclass(frozen=True, slots=True)
