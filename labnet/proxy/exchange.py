@@ -5,6 +5,7 @@ One request and its response: from the client's head to the last byte of the ans
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import time
 from typing import Protocol as Interface
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -255,7 +256,9 @@ class Exchange:
         """An interim response goes to the client at once, unless that is too old to know of any."""
         self.progressed()
         if self.head.version is Version.HTTP11 and not search(self._rules, head.raw, "header section"):
-            self._client.write(forwardedResponse(head, self._name, framing=None, connection=b""))
+            self._client.write(
+                forwardedResponse(head, self._name, now=time(), framing=None, connection=b"")
+            )
 
     def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
         """The response's head decides how its body is delivered."""
@@ -352,7 +355,7 @@ class Exchange:
         elif self.head.version is Version.HTTP10:
             connection = b"keep-alive"
         return forwardedResponse(
-            head, self._name, framing=framing, connection=connection, location=self._location()
+            head, self._name, now=time(), framing=framing, connection=connection, location=self._location()
         )
 
     def _location(self) -> tuple[bytes, bytes] | None:

@@ -4,13 +4,14 @@ What a proxy changes in a head before it passes it on (RFC 9110, 7.6).
 
 from __future__ import annotations
 
+import re
 from email.utils import formatdate
 
 from labnet.proxy.inspection import AVAILABLE_CODINGS
 from labnet.proxy.target import Route
 from labnet.proxy.wire import BodyReader, ChunkedBody, Fields, RequestHead, ResponseHead, Version
 
-__all__ = ["connectionFields", "forwardedRequest", "forwardedResponse", "viaNames"]
+__all__ = ["connectionFields", "forwardedRequest", "forwardedResponse", "mostForwards", "viaNames"]
 
 #: The fields that concern one connection only, whether Connection names them or not.
 _HOP_BY_HOP = frozenset(
@@ -29,7 +30,29 @@ _HOP_BY_HOP = frozenset(
 )
 
 #: What Connection can not take away: the message would change its meaning.
-_END_TO_END = frozenset((b"host", b"content-length", b"content-encoding", b"content-type", b"via", b"date"))
+_END_TO_END = frozenset(
+    (
+        b"authorization",
+        b"cache-control",
+        b"content-encoding",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"date",
+        b"expect",
+        b"host",
+        b"location",
+        b"max-forwards",
+        b"via",
+    )
+)
+
+_LENGTH = re.compile(rb"[ \t]*(\d{1,18})[ \t]*(?:,[ \t]*\1[ \t]*)*")
+_WEIGHT = re.compile(rb"(?i)[ \t]*;[ \t]*q[ \t]*=[ \t]*([01](?:\.\d{0,3})?)[ \t]*")
+_LOCATION = re.compile(rb"(?i:http)://([^/?#]*)([/?#].*)?", re.DOTALL)
+_DIGITS = re.compile(rb"\d{1,9}")
+#: What a client that takes any coding is offered; an alias is not.
+_OFFERED = tuple(coding for coding in AVAILABLE_CODINGS if not coding.startswith(b"x-"))
 
 
 def connectionFields(fields: Fields) -> frozenset[bytes]:
@@ -41,6 +64,17 @@ def connectionFields(fields: Fields) -> frozenset[bytes]:
 def viaNames(fields: Fields) -> list[bytes]:
     """Who has passed this message on already, by the Via fields (RFC 9110, 7.6.3)."""
     return [words[1] for words in (member.split() for member in fields.members(b"via")) if len(words) > 1]
+
+
+def mostForwards(head: RequestHead) -> int | None:
+    """
+    How many proxies an OPTIONS or TRACE request may still pass; L{None} for any number. At 0 the proxy
+    has to answer it itself (RFC 9110, 7.6.2).
+    """
+    values = head.fields.values(b"max-forwards")
+    if head.method not in (b"OPTIONS", b"TRACE") or len(values) != 1 or not _DIGITS.fullmatch(values[0]):
+        return None
+    return int(values[0])
 
 
 def forwardedRequest(
@@ -58,34 +92,74 @@ def forwardedRequest(
     if inspected:
         fields = fields.without((b"range", b"if-range"))
         _restrictCodings(fields)
-    fields.replace(b"Host", route.host)
-    if heldSize is not None:
+    if b"host" in fields:
+        fields.replace(b"Host", route.host)
+    else:
+        fields = Fields([(b"Host", route.host), *fields])
+    if heldSize is not None or head.version is Version.HTTP10:
+        # What was held does not wait for 100 (Continue), and HTTP/1.0 does not know it (RFC 9110, 10.1.1).
         fields = fields.without((b"expect",))
+    if heldSize is not None:
         fields.replace(b"Content-Length", b"%d" % heldSize)
     elif isinstance(body, ChunkedBody):
         fields.add(b"Transfer-Encoding", b"chunked")
-    elif b"content-length" in fields:
-        fields.replace(b"Content-Length", fields.values(b"content-length")[0].partition(b",")[0].strip())
-    fields.add(b"Via", head.version.value.removeprefix(b"HTTP/") + b" " + name)
+    else:
+        fields = _oneLength(fields)
+    left = mostForwards(head)
+    if left is not None:
+        fields.replace(b"Max-Forwards", b"%d" % max(0, left - 1))
+    fields.add(b"Via", _viaMember(head.version, name))
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, route.target, fields.encode())
 
 
+def _viaMember(version: Version, name: bytes) -> bytes:
+    return version.value.removeprefix(b"HTTP/") + b" " + name
+
+
+def _oneLength(fields: Fields) -> Fields:
+    """One Content-Length with one number, where there were several that agree; none, where it is none."""
+    if b"content-length" not in fields:
+        return fields
+    match = _LENGTH.fullmatch(b",".join(fields.values(b"content-length")))
+    if match is None:
+        return fields.without((b"content-length",))
+    fields.replace(b"Content-Length", match[1])
+    return fields
+
+
 def _restrictCodings(fields: Fields) -> None:
-    """Ask only for content codings that can be looked into (RFC 9110, 12.5.3)."""
+    """
+    Ask only for content codings that can be looked into (RFC 9110, 12.5.3). A star becomes what it
+    stands for as far as we know it, and keeps its refusal of everything else.
+    """
     if b"accept-encoding" not in fields:
         return
-    known = [
-        member
-        for member in fields.members(b"accept-encoding")
-        if member.partition(b";")[0].strip().lower() in (*AVAILABLE_CODINGS, b"identity")
-    ]
-    fields.replace(b"Accept-Encoding", b", ".join(known) or b"identity")
+    members = fields.members(b"accept-encoding")
+    named = {member.partition(b";")[0].strip().lower() for member in members}
+    asked: list[bytes] = []
+    for member in members:
+        coding, semicolon, parameters = member.partition(b";")
+        coding = coding.strip().lower()
+        if coding in AVAILABLE_CODINGS or coding == b"identity":
+            asked.append(member)
+        elif coding == b"*" and _refused(semicolon + parameters):
+            asked += [] if b"identity" in named else [b"identity;q=0"]
+        elif coding == b"*":
+            asked += [other + semicolon + parameters for other in _OFFERED if other not in named]
+    fields.replace(b"Accept-Encoding", b", ".join(asked) or b"identity")
+
+
+def _refused(parameters: bytes) -> bool:
+    """Whether the weight of a member is zero."""
+    match = _WEIGHT.fullmatch(parameters)
+    return match is not None and float(match[1]) == 0
 
 
 def forwardedResponse(
     head: ResponseHead,
     name: bytes,
     *,
+    now: float,
     framing: tuple[bytes, bytes] | None,
     connection: bytes,
     location: tuple[bytes, bytes] | None = None,
@@ -94,25 +168,42 @@ def forwardedResponse(
     The bytes of the response's head as it goes to the client.
 
     @param name: ours, for Via.
-    @param framing: the field that delimits the body now; L{None} leaves Content-Length as it came.
+    @param now: the time, in seconds since 1970, for a Date where the origin gave none (RFC 9110, 6.6.1).
+    @param framing: the field that delimits the body now; L{None} leaves Content-Length as it came,
+        unless it does not say how long the body is.
     @param connection: what to say of the client's connection; empty for nothing.
-    @param location: a prefix of Location to replace, and by what.
+    @param location: a prefix of Location to replace, and by what: C{http://} and an authority each.
     """
     fields = head.fields.without(connectionFields(head.fields))
     if framing is not None:
-        if framing[0] != b"Content-Length":
+        if framing[0].lower() != b"content-length":
             fields = fields.without((b"content-length",))
         fields.replace(*framing)
-    elif b"content-length" in fields:
-        fields.replace(b"Content-Length", fields.values(b"content-length")[0].partition(b",")[0].strip())
-    if location is not None and b"location" in fields:
-        value = fields.values(b"location")[0]
-        path = value.removeprefix(location[0])
-        if path != value and path[:1] in (b"", b"/", b"?", b"#"):
-            fields.replace(b"Location", location[1] + path)
+    elif b"transfer-encoding" in head.fields or head.status < 200 or head.status == 204:
+        # It was overridden (RFC 9112, 6.3), or must not be there (RFC 9110, 8.6).
+        fields = fields.without((b"content-length",))
+    else:
+        fields = _oneLength(fields)
+    if location is not None:
+        _relocate(fields, *location)
     if b"date" not in fields and head.status >= 200:
-        fields.add(b"Date", formatdate(usegmt=True).encode("ascii"))
-    fields.add(b"Via", head.version.value.removeprefix(b"HTTP/") + b" " + name)
+        fields.add(b"Date", formatdate(now, usegmt=True).encode("ascii"))
+    fields.add(b"Via", _viaMember(head.version, name))
     if connection:
         fields.add(b"Connection", connection)
     return ResponseHead(head.status, head.reason, Version.HTTP11, fields).encode()
+
+
+def _relocate(fields: Fields, origin: bytes, proxy: bytes) -> None:
+    """Let a redirect to the origin lead to the proxy."""
+    values = fields.values(b"location")
+    if len(values) != 1:
+        return
+    match = _LOCATION.fullmatch(values[0])
+    if match is not None and _plain(match[1]) == _plain(origin.partition(b"//")[2]):
+        fields.replace(b"Location", proxy + (match[2] or b""))
+
+
+def _plain(authority: bytes) -> bytes:
+    """An authority as it is compared: in lower case and without the port that goes without saying."""
+    return authority.lower().removesuffix(b":80").removesuffix(b":")

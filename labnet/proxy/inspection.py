@@ -42,10 +42,15 @@ class Rule:
     """
     A blocked string.
 
-    @ivar pattern: the bytes.
+    @ivar pattern: the bytes, at least one.
+    @raise ValueError: there is none.
     """
 
     pattern: bytes
+
+    def __post_init__(self) -> None:
+        if not self.pattern:
+            raise ValueError("a blocked string must not be empty")
 
     def __str__(self) -> str:
         return self.pattern.decode("utf-8", "backslashreplace")
@@ -83,12 +88,20 @@ class DecodingLimits:
 
 
 def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
-    """The first of the rules, in their order, whose string is in C{data}."""
+    """
+    The blocked string in C{data} that is complete first; of those that end together, the one whose rule
+    comes first. So it is the same one in whatever pieces the data comes.
+    """
+    best: Finding | None = None
     for rule in rules:
         offset = data.find(rule.pattern)
-        if offset >= 0:
-            return Finding(rule, where, offset)
-    return None
+        if offset >= 0 and (best is None or offset + len(rule.pattern) < _end(best)):
+            best = Finding(rule, where, offset)
+    return best
+
+
+def _end(found: Finding) -> int:
+    return found.offset + len(found.rule.pattern)
 
 
 class _Scanner:
@@ -147,7 +160,8 @@ class _Zlib(_Decoder):
         self._began = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        while data:
+        more = False
+        while data or more:
             if self._stream.eof:
                 data = self._nextMember(data)
                 if not data:
@@ -157,11 +171,12 @@ class _Zlib(_Decoder):
                 piece = self._stream.decompress(data, _STEP)
             except zlib.error as error:
                 raise Undecodable("the compressed data is damaged") from error
-            data = self._stream.unconsumed_tail or self._stream.unused_data
+            ended = self._stream.eof
+            data = self._stream.unused_data if ended else self._stream.unconsumed_tail
+            # After a full piece there may be more content, even where all of the data is taken.
+            more = not ended and len(piece) >= _STEP
             if piece:
                 yield piece
-            elif data and not self._stream.eof:
-                raise Undecodable("the compressed data is damaged")
 
     def _nextMember(self, data: bytes) -> bytes:
         # Some writers pad the last member with zeros.
@@ -222,6 +237,9 @@ class _Decompressor(ABC):
 def _brotli() -> Callable[[], _Decompressor]:
     import brotli  # type: ignore[import-untyped]
 
+    if not hasattr(brotli.Decompressor, "can_accept_more_data"):
+        raise ImportError("this brotli has no bound for what one call gives; 1.2 has")
+
     class Brotli(_Decompressor):
         def __init__(self) -> None:
             self._stream = brotli.Decompressor()
@@ -230,7 +248,8 @@ def _brotli() -> Callable[[], _Decompressor]:
             try:
                 piece: bytes = self._stream.process(data, output_buffer_limit=_STEP)
                 self.finished = self._stream.is_finished()
-                self.hasMore = not self.finished and not self._stream.can_accept_more_data()
+                # It may hold content back although it would take more data, too: until it gives none.
+                self.hasMore = not self.finished and bool(piece or not self._stream.can_accept_more_data())
             except brotli.error as error:
                 raise Undecodable("the compressed data is damaged") from error
             return piece

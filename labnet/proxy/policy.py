@@ -5,6 +5,7 @@ What the proxy lets pass, how much it takes, and what it answers instead.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,6 +27,11 @@ __all__ = [
     "blockedAnswer",
     "refusal",
 ]
+
+_MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+#: How much of a blocked string, or of a reason, an answer and the log repeat, in characters.
+_LONGEST_REASON = 300
 
 DEFAULT_RULE = Rule(b"SzamHalo")
 
@@ -131,7 +137,11 @@ class Policy:
         values = head.fields.values(b"content-type")
         if len(values) != 1:
             return False
-        mediaType = values[0].partition(b";")[0].strip().lower().decode("latin-1")
+        essence = values[0].partition(b";")[0].strip()
+        if _MEDIA_TYPE.fullmatch(essence) is None:
+            # As "video/mp4, text/html", which a browser takes for the last of them.
+            return False
+        mediaType = essence.lower().decode("ascii")
         return mediaType in self.skipTypes or mediaType.partition("/")[0] + "/*" in self.skipTypes
 
 
@@ -141,7 +151,7 @@ class Answer:
     What the proxy answers in an origin's place.
 
     @ivar status: the status code.
-    @ivar why: the reason, for the field C{X-Labnet-Filter} and for the log.
+    @ivar why: the reason, for the field C{X-Labnet-Filter} and for the log: one line of printable ASCII.
     @ivar body: an HTML page.
     @ivar verbatim: these bytes instead of all of it; the connection closes after them.
     """
@@ -170,7 +180,7 @@ class Answer:
                 (b"Content-Type", b"text/html; charset=utf-8"),
                 (b"Content-Length", b"%d" % len(self.body)),
                 (b"Cache-Control", b"no-store"),
-                (b"X-Labnet-Filter", self.why.encode("ascii", "backslashreplace")),
+                (b"X-Labnet-Filter", self.why.encode("ascii", "replace")),
             ]
         )
         if close:
@@ -183,22 +193,34 @@ class Answer:
 
 def blockedAnswer(policy: Policy, found: Finding) -> Answer:
     """What is answered in place of something that contains a blocked string."""
-    rule = str(found.rule).encode("unicode_escape").decode("ascii").replace('"', '\\"')
-    why = f'blocked; rule="{rule}"; where="{found.where}"; offset={found.offset}; coding="{found.coding}"'
+    rule, coding = _quoted(str(found.rule)), _quoted(found.coding)
+    why = f"blocked; rule={rule}; where={_quoted(found.where)}; offset={found.offset}; coding={coding}"
     return Answer(404, why, policy.blockPage, COURSE_404 if policy.course404 else b"")
 
 
 def refusal(status: int, why: str) -> Answer:
     """An error answer with a page that says why."""
     title = f"{status} {_phrase(status).decode('ascii')}"
+    shown = _printable(why)
     page = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{title}</title></head>\n"
-        f"<body><h1>{title}</h1>\n<p>{html.escape(why)}.</p>\n"
+        f"<body><h1>{title}</h1>\n<p>{html.escape(shown)}.</p>\n"
         "<hr><p>labnet proxy</p></body></html>\n"
     )
-    quoted = why.replace("\\", "\\\\").replace('"', '\\"')
-    return Answer(status, f'refused; why="{quoted}"', page.encode("utf-8"))
+    return Answer(status, f"refused; why={_quoted(why)}", page.encode("ascii"))
+
+
+def _printable(text: str) -> str:
+    """The text in printable ASCII on one line, the rest of it escaped; shortened if it is long."""
+    if len(text) > _LONGEST_REASON:
+        text = text[: _LONGEST_REASON - 3] + "..."
+    return "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string of RFC 9110, 5.6.4."""
+    return '"' + _printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _phrase(status: int) -> bytes:

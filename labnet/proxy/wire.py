@@ -299,7 +299,7 @@ class HeadReader:
             self._passedOver += passed
             if self._passedOver > self._limit:
                 raise TooLarge(f"over {self._limit} bytes of empty lines")
-        return buffer not in (b"", b"\r")
+        return len(buffer) > (1 if buffer.startswith(b"\r") else 0)
 
 
 def parseRequestHead(raw: bytes, mostFields: int = 200, longestTarget: int = 8_192) -> RequestHead:
