@@ -43,8 +43,9 @@ def test_expressions(text: str, expected: Calculation) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "12", "12345", "1e5", "12 34", "12 3 4", "12 + ", "+ 34", "1 ++ 2 3", "1 + 2 + 3", "(1) + 2", "1_000 + 1",
-        "0x10 + 1", "\u0661 + 1", "__import__('os')", "nan + 1", "inf + 1", "9" * 300 + " + 1", "1X2", "(" * 199,
+        "", "12", "12345", "1e5", "12 34", "12 3 4", "12 + ", "+ 34", "1 ++ 2 3", "1 + 2 + 3", "(1) + 2",
+        "1_000 + 1", "0x10 + 1", "\u0661 + 1", "__import__('os')", "nan + 1", "inf + 1", "1X2",
+        "9" * 300 + " + 1", "(" * 199,
     ],
 )  # fmt: skip
 def test_whatIsNoExpression(text: str) -> None:
@@ -134,8 +135,9 @@ class FakeConsole:
 
     def stopReading(self) -> None:
         self.open = False
-        if self._waiting is not None:
-            self._waiting.callback(None)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)
 
 
 class Session:
