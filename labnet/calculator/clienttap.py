@@ -204,8 +204,8 @@ async def _askLines(calculator: Calculator, console: Console, ahead: int = 256) 
         waiting.append(told.addErrback(failed))
         while len(waiting) >= ahead and not lost:
             status = await waiting.popleft() or status
-    for told in waiting:
-        status = await told or status
+    while waiting and not lost:
+        status = await waiting.popleft() or status
     if lost:
         lost[0].raiseException()
     return status
