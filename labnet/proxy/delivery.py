@@ -31,7 +31,7 @@ class Recipient(Interface):
         """Send the head, then a whole body, and complete."""
 
     def replay(self, spool: Spool) -> None:
-        """Send the head, then what was held, then what still comes."""
+        """Send the head, then what was held, then what still comes: that does not come here any more."""
 
     def blocked(self, found: Finding) -> None:
         """A blocked string was found: nothing more may be sent."""
@@ -98,7 +98,7 @@ class Held(Delivery):
         except Undecodable as problem:
             self._giveUp(str(problem), content)
         except OSError as problem:
-            self._giveUp(f"no room to hold it: {problem.strerror}", content)
+            self._giveUp(f"no room to hold it: {problem.strerror}", b"")
         else:
             if found is not None:
                 self._recipient.blocked(found)
@@ -123,7 +123,8 @@ class Held(Delivery):
     def _giveUp(self, why: str, unheld: bytes) -> None:
         if self._recipient.uninspectable(why):
             self._recipient.replay(self._spool)
-            self._recipient.content(unheld)
+            if unheld:
+                self._recipient.content(unheld)
 
 
 class Cut(Delivery):
@@ -154,8 +155,10 @@ class Cut(Delivery):
         elif self._spool.size + len(content) <= self._memory:
             self._spool.write(content)
         else:
+            held = self._spool.content()
+            self._spool.close()
             self._recipient.begin(None)
-            self._pass(self._spool.content() + content)
+            self._pass(held + content)
 
     def ended(self, trailers: Fields) -> None:
         found = search(self._rules, trailers.encode(), "trailers")
@@ -171,6 +174,6 @@ class Cut(Delivery):
         self._spool.close()
 
     def _pass(self, content: bytes) -> None:
-        at = len(content) - self._overlap
+        at = max(0, len(content) - self._overlap)
         self._tail = content[at:]
         self._recipient.content(content[:at])

@@ -499,7 +499,7 @@ class ChunkedBody(BodyReader):
         if self._state == self._DATA_END:
             return self._endChunk(buffer, at)
         if self._state == self._SIZE:
-            end = self._find(buffer, at, b"\n", self._longestLine, "chunk-size line")
+            end = self._find(buffer, at, b"\n", self._longestLine + 1, "chunk-size line")
             if end >= 0:
                 self._startChunk(buffer[at:end])
             return end + 1 if end >= 0 else -1
@@ -567,8 +567,10 @@ def requestBody(head: RequestHead) -> BodyReader:
             raise BadMessage("Transfer-Encoding in an HTTP/1.0 request")
         if b"content-length" in head.fields:
             raise BadMessage("Transfer-Encoding together with Content-Length")
-        codings = head.fields.tokens(b"transfer-encoding")
-        if codings[-1:] != [b"chunked"] or codings.count(b"chunked") > 1:
+        # Empty members, which a list may have, are not taken here: one who reads them otherwise is fooled.
+        value = b",".join(head.fields.values(b"transfer-encoding"))
+        codings = [coding.strip(_OWS).lower() for coding in value.split(b",")]
+        if codings[-1] != b"chunked" or codings.count(b"chunked") > 1 or b"" in codings:
             raise BadMessage("chunked is not the last transfer coding, and applied once")
         if len(codings) > 1:
             raise BadMessage("a transfer coding other than chunked", 501)
