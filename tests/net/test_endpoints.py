@@ -78,9 +78,9 @@ def test_whatIsNoPlaceToListenOn(description: str) -> None:
 @pytest.mark.parametrize(
     "description",
     [
-        "", "tcp", "tcp:h", "tcp::1", "tcp:h:0", "tcp:h:65536", "tcp:h:x", "tcp:a..b:1", "tcp:a
-        b:1", "tls:h",
-        "tcp:h:1:timeout=x", "tcp:h:1:nonsense=1", "nonsense:h", "udp:h:1", "tcp:" + "a" * 70 + ":1",
+        "", "tcp", "tcp:h", "tcp::1", "tcp:h:0", "tcp:h:65536", "tcp:h:x", "tcp:a..b:1", "tcp:a b:1",
+        "tls:h", "tcp:h:1:timeout=x", "tcp:h:1:nonsense=1", "nonsense:h", "udp:h:1",
+        "tcp:" + "a" * 70 + ":1",
     ],
 )  # fmt: skip
 def test_whatIsNoPlaceToConnectTo(description: str) -> None:
