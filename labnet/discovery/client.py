@@ -37,7 +37,7 @@ from labnet.discovery.wire import (
     isName,
 )
 from labnet.net.endpoints import LOOPBACK, DatagramTarget
-from labnet.net.exchange import DatagramReactor, ask
+from labnet.net.exchange import Asker, DatagramReactor, ask
 from labnet.net.logs import shown
 from labnet.net.outcome import ClientError, ExitStatus, explain
 
@@ -152,7 +152,10 @@ async def unregister(
 async def _answer(
     reactor: DatagramReactor, target: DatagramTarget, request: Request, timeout: float, tries: int
 ) -> Answer:
-    datagram = await ask(reactor, target, request.encode(), timeout=timeout, tries=tries)
+    return _decoded(target, await ask(reactor, target, request.encode(), timeout=timeout, tries=tries))
+
+
+def _decoded(target: DatagramTarget, datagram: bytes) -> Answer:
     try:
         return decodeAnswer(datagram)
     except AnswerNotUnderstood as error:
@@ -236,6 +239,7 @@ class Registration(Service):
     ) -> None:
         self._reactor = reactor
         self._target = target
+        self._asker = Asker(reactor, target)
         self._addresses = addresses
         self._ttl = min(LONGEST_TTL, max(1, round(ttl)))
         self._retry = retry
@@ -267,6 +271,7 @@ class Registration(Service):
         leases, self._leases = self._leases, {}
         self._refusals.clear()
         if self._lost or not leases:
+            self._asker.close()
             return succeed(None)
         return self._leave(list(leases))
 
@@ -328,7 +333,7 @@ class Registration(Service):
             self._refused(lease, _unfitting(self._target, answer))
 
     async def _ask(self, request: Request) -> Answer:
-        return await _answer(self._reactor, self._target, request, timeout=1.0, tries=2)
+        return _decoded(self._target, await self._asker.ask(request.encode(), timeout=1.0, tries=2))
 
     def _registered(self, lease: tuple[str, Address], answer: Granted) -> None:
         self.log.info(
@@ -360,6 +365,7 @@ class Registration(Service):
     def _leave(self, leases: list[tuple[str, Address]]) -> Deferred[None]:
         def ended(_: object) -> None:
             """Whatever came of it: what is not taken away lapses."""
+            self._asker.close()
 
         leaving = DeferredList(
             [Deferred.fromCoroutine(self._leaveOne(*lease)) for lease in leases], consumeErrors=True
@@ -369,4 +375,4 @@ class Registration(Service):
     async def _leaveOne(self, name: str, address: Address) -> None:
         # Short tries: when the address server goes down together with us, the first may be lost in it.
         request = Unregister(name, address).encode()
-        await ask(self._reactor, self._target, request, timeout=self._patience / 4, tries=4)
+        await self._asker.ask(request, timeout=self._patience / 4, tries=4)

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from labnet.calculator.arithmetic import Fault
 from labnet.calculator.wire import DEFAULT_PROFILE, Profile
 from labnet.net.endpoints import DatagramTarget
-from labnet.net.exchange import DatagramReactor, ask
+from labnet.net.exchange import Asker, DatagramReactor
 from labnet.net.outcome import explain
 from labnet.relay.wire import AnswerCache, isError
 
@@ -78,12 +78,16 @@ class Upstream:
         cache: AnswerCache | None = None,
     ) -> None:
         self._reactor = reactor
-        self._target = target
+        self._asker = Asker(reactor, target, mostIdle=maxExchanges)
         self._profile = profile
         self._timeout = timeout
         self._tries = tries
         self._sockets = DeferredSemaphore(maxExchanges)
         self._cache = cache
+
+    def close(self) -> None:
+        """Let go of the sockets that wait for questions."""
+        self._asker.close()
 
     async def answer(self, request: bytes, counts: Counts) -> bytes:
         """
@@ -110,9 +114,7 @@ class Upstream:
     async def _ask(self, request: bytes, counts: Counts) -> bytes:
         await self._sockets.acquire()
         try:
-            return await ask(
-                self._reactor,
-                self._target,
+            return await self._asker.ask(
                 request,
                 timeout=self._timeout,
                 tries=self._tries,

@@ -266,6 +266,9 @@ class RequestRelayFactory(ServiceFactory):
     def build(self) -> RequestRelay:
         return RequestRelay(self.upstream, self.profile, self.tampering, self.mostPipelined)
 
+    def finish(self) -> Deferred[None]:
+        return super().finish().addCallback(lambda _: self.upstream.close())
+
 
 # TCP to TCP
 

@@ -80,7 +80,8 @@ class Relay:
 
     @property
     def exchanges(self) -> int:
-        return len(self.network.sockets) - (self.server is not None)
+        """How many questions are on their way: sockets may also wait for the next one."""
+        return sum(getattr(s.protocol, "busy", False) for s in self.network.sockets.values())
 
     def end(self) -> None:
         """The connection's end; then nothing is left."""
@@ -93,6 +94,9 @@ class Relay:
         self.network.settle()
         assert len(self.network.sent) == sent
         assert self.exchanges == 0
+        # When the service stops, no socket stays.
+        self.factory.upstream.close()
+        assert len(self.network.sockets) == (self.server is not None)
         assert self.network.getDelayedCalls() == []
 
 
