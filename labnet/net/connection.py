@@ -38,8 +38,9 @@ __all__ = ["ServiceConnection", "ServiceFactory", "newConnectionId"]
 
 _connectionIds = count(1)
 
-# How many turns of the reactor a stopping service reads what the kernel holds: 64 KiB each, and the
-# kernel holds no more than a few MiB for a connection.
+# A stopping service looks every millisecond, and at most so often, whether the kernel holds more for it:
+# in each turn of the reactor 64 KiB are read, and the kernel holds no more than a few MiB.
+_TURN = 0.001
 _DRAINING_TURNS = 100
 
 
@@ -412,7 +413,7 @@ class ServiceFactory(_Factory):
         if not self.settling:
             self._ending = [
                 self.clock.callLater(self.limits.grace, self._abortAll),
-                self.clock.callLater(0, self._settleQuiet, self._read(), _DRAINING_TURNS),
+                self.clock.callLater(_TURN, self._settleQuiet, self._read(), _DRAINING_TURNS),
             ]
         self._finished.append(finished)
         return finished
@@ -438,7 +439,7 @@ class ServiceFactory(_Factory):
             else:
                 connection.settle()
         if waiting and self.settling:
-            delay = 0.0 if turns > 0 else 0.02
+            delay = _TURN if turns > 0 else 20 * _TURN
             self._ending[1] = self.clock.callLater(delay, self._settleQuiet, now, max(0, turns - 1))
 
     def _ended(self) -> None:

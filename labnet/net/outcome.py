@@ -55,7 +55,7 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
             return str(problem), problem.status
         case error.ConnectionRefusedError() | ConnectionRefusedError():
             return _told("connection refused: nothing listens there", problem), ExitStatus.REFUSED
-        case error.TimeoutError() | TimeoutError():
+        case error.TimeoutError() | error.TCPTimedOutError() | TimeoutError():
             return _told("timed out: no answer came", problem), ExitStatus.TIMED_OUT
         case error.DNSLookupError() | error.UnknownHostError():
             return _told("name not found", problem), ExitStatus.NAME_NOT_FOUND
