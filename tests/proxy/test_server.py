@@ -30,7 +30,7 @@ def test_aPageGoesThrough(makeWorld: MakeWorld) -> None:
     client, origin = makeWorld().exchange(GET)
     assert origin.take() == b"GET /page HTTP/1.1\r\nHost: origin.example\r\n\r\n"
     origin.says(ok(b"hello"))
-    assert client.transport.pieces and len(client.transport.pieces) == 1
+    assert len(client.transport.pieces) == 1
     assert client.take() == b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     assert not client.closed
 
@@ -439,7 +439,7 @@ def test_theUninspectableIsRefused(makeWorld: MakeWorld, response: bytes, why: b
     assert why in answer
 
     passing = replace(SMALL, uninspectable=Uninspectable.PASS)
-    client, origin = makeWorld(passing).exchange(GET, response)
+    client, _ = makeWorld(passing).exchange(GET, response)
     assert client.take().partition(b"\r\n\r\n")[2] == response.partition(b"\r\n\r\n")[2]
 
 
