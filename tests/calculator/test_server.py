@@ -159,7 +159,7 @@ def test_aStoppingServiceWaitsForTheRestOfARequest(clock: Clock) -> None:
     protocol.dataReceived(QUESTION[:4])
     assert protocol.busy
     finished = factory.finish()
-    clock.pump([0.0] * 5)
+    clock.pump([0.001] * 5)
     assert not transport.disconnecting
     protocol.dataReceived(QUESTION[4:])
     assert transport.writes == [ANSWER]
