@@ -79,6 +79,21 @@ def test_textProfilesAskOneAtATime(clock: Clock, profile: str) -> None:
     assert client.results == [46, Fault.UNKNOWN_OPERATOR, -1]
 
 
+def test_jsonAsksOneAtATime(clock: Clock) -> None:
+    """A server that reads once for each request takes two objects for a broken one."""
+    client = Client(clock, "json")
+    client.ask(1)
+    client.ask(2)
+    assert client.transport.value().count(b"oper1") == 1
+    client.protocol.dataReceived(b'{"result"')
+    assert client.transport.value().count(b"oper1") == 1
+    client.protocol.dataReceived(b": 1}")
+    assert client.transport.value().count(b"oper1") == 2
+    client.protocol.dataReceived(b'{"result": 2}')
+    assert client.results == [1, 2]
+    client.lose()
+
+
 def test_theEndOfTheStreamEndsATextReply(clock: Clock) -> None:
     """And whoever still waits is told that the connection is gone; nothing more is sent."""
     client = Client(clock, "text")

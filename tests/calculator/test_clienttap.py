@@ -281,6 +281,17 @@ def test_notMoreThanSoManyLinesAreAskedAhead() -> None:
     session.lose()
 
 
+def test_oneLineAtATime() -> None:
+    session = Session(FakeConsole("1 + 1", "2 + 2"), "--ahead", "1")
+    session.connect()
+    assert len(session.transport.value()) == 9
+    session.answer(2)
+    assert len(session.transport.value()) == 18
+    session.answer(4)
+    assert session.ended == [ExitStatus.OK]
+    session.lose()
+
+
 def test_aLostConnectionEndsTheWaitForLines() -> None:
     """Also when somebody sits at the keyboard: every question fails, once, and that is told at once."""
     console = FakeConsole("1 + 1", "2 + 2", "3 + 3")
