@@ -22,6 +22,8 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 
+from labnet.net.direct import direct
+
 __all__ = [
     "LOOPBACK",
     "BadEndpoint",
@@ -130,9 +132,10 @@ def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoin
         elif interface != "interface=":  # Without a value it is every interface.
             _literal(interface.removeprefix("interface="), given)
     try:
-        return cast(IStreamServerEndpoint, serverFromString(reactor, description))
+        endpoint = cast(IStreamServerEndpoint, serverFromString(reactor, description))
     except Exception as error:
         raise BadEndpoint(f"{given!r}: {_oneLine(error)}") from error
+    return direct(reactor, endpoint)
 
 
 def parseStreamClient(reactor: object, description: str, timeout: float) -> IStreamClientEndpoint:

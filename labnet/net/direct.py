@@ -1,0 +1,121 @@
+"""
+TCP transports that write at once.
+
+Twisted's C{write} queues, asks the poller for the next chance to write, and is called back: two more
+system calls and one more turn of the loop for each answer. Here, when nothing is queued, C{write} tries
+to send first, and only what the kernel does not take goes the usual way.
+
+This touches attributes of Twisted's transports that are not documented. L{SUPPORTED} says whether they
+are there; where they are not, the plain transports are used.
+"""
+
+from __future__ import annotations
+
+from socket import socket
+from typing import cast
+
+from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.posixbase import PosixReactorBase
+from zope.interface import implementer
+
+__all__ = ["SUPPORTED", "DirectPort", "DirectServer", "DirectServerEndpoint", "direct"]
+
+
+def _supported() -> bool:
+    """Whether this Twisted has what L{DirectServer} looks at."""
+    ofTheClass = ("TLS", "_writeDisconnecting", "connected", "dataBuffer", "disconnecting", "producer")
+    ofTheInstance = "_tempDataBuffer"
+    return (
+        all(hasattr(tcp.Connection, name) for name in (*ofTheClass, "streamingProducer"))
+        and ofTheInstance in FileDescriptor.__init__.__code__.co_names
+    )
+
+
+SUPPORTED: bool = _supported()
+
+
+class DirectServer(tcp.Server):
+    """
+    An accepted connection whose C{write} sends at once if it can.
+
+    The usual way is gone, and the order of what is written kept, when something is queued already, when
+    the connection is ending, under TLS, and for a producer that wants to be asked for each piece.
+    """
+
+    # What Twisted sets on each transport; named for the type checker.
+    dataBuffer: bytes
+    socket: socket
+
+    def write(self, data: bytes) -> None:
+        if (
+            data
+            and not self.dataBuffer
+            and not self._tempDataBuffer
+            and self.connected
+            and not self.disconnecting
+            and not self._writeDisconnecting
+            and not self.TLS
+            and (self.producer is None or self.streamingProducer)
+        ):
+            try:
+                sent = self.socket.send(data)
+            except OSError:
+                # Whatever it is, the reactor's own try meets it again, where it may end the connection.
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        super().write(data)  # type: ignore[no-untyped-call]
+
+
+class DirectPort(tcp.Port):
+    """A listening port whose connections are L{DirectServer}s."""
+
+    transport = DirectServer
+
+
+@implementer(IStreamServerEndpoint)
+class DirectServerEndpoint:
+    """
+    Listens on a TCP port as one of Twisted's own endpoints does, with transports that write at once.
+
+    @param reactor: a reactor of descriptors.
+    @param port: 0 lets the system choose.
+    @param backlog: connections that may wait to be accepted.
+    @param interface: an address; empty for all of IPv4.
+    """
+
+    def __init__(self, reactor: PosixReactorBase, port: int, backlog: int, interface: str) -> None:
+        self._reactor = reactor
+        self._port = port
+        self._backlog = backlog
+        self._interface = interface
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """
+        Listen.
+
+        @return: fires with the port, or fails with C{CannotListenError}.
+        """
+        return execute(self._listen, protocolFactory)
+
+    def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        port = DirectPort(self._port, factory, self._backlog, self._interface, self._reactor)
+        port.startListening()
+        return cast(IListeningPort, port)
+
+
+def direct(reactor: object, endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
+    """
+    The same endpoint with transports that write at once, or the endpoint itself where there are none:
+    for anything but plain TCP, in a reactor in memory, with a Twisted that is L{SUPPORTED} no more.
+    """
+    if not (SUPPORTED and isinstance(reactor, PosixReactorBase)):
+        return endpoint
+    if not isinstance(endpoint, (TCP4ServerEndpoint, TCP6ServerEndpoint)):
+        return endpoint
+    return DirectServerEndpoint(reactor, endpoint._port, endpoint._backlog, endpoint._interface)

@@ -1,0 +1,198 @@
+"""
+Transports that write at once do what Twisted's own do, only sooner: every test here runs on both.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.internet.tcp import Server
+from twisted.internet.testing import MemoryReactorClock
+from zope.interface import implementer
+
+from labnet.net import direct
+from labnet.net.direct import DirectServer, DirectServerEndpoint
+
+
+class Descriptors:
+    """A reactor that only notes who wants to read and write."""
+
+    def __init__(self) -> None:
+        self.writers: set[object] = set()
+        self.readers: set[object] = set()
+        self.addReader = self.readers.add
+        self.addWriter = self.writers.add
+        self.removeReader = self.readers.discard
+        self.removeWriter = self.writers.discard
+
+
+class Wire:
+    """A transport of the given class on one end of a pair of sockets, and the other end."""
+
+    def __init__(self, transport: type[Server]) -> None:
+        ours, self.peer = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_192)
+        self.peer.setblocking(False)
+        self.reactor = Descriptors()
+        self.protocol = Protocol()
+        self.transport = transport(ours, self.protocol, ("", 0), None, 0, self.reactor)
+        self.protocol.makeConnection(self.transport)
+
+    def flush(self) -> bytes:
+        """Let the transport write as long as it wants to, and return what arrived."""
+        received = self.arrived()
+        while self.transport in self.reactor.writers:
+            why = self.transport.doWrite()
+            received += self.arrived()
+            if why:
+                break
+        return received
+
+    def arrived(self) -> bytes:
+        received = b""
+        while True:
+            try:
+                piece = self.peer.recv(65_536)
+            except BlockingIOError:
+                return received
+            if not piece:
+                return received
+            received += piece
+
+    def close(self) -> None:
+        self.peer.close()
+        if hasattr(self.transport, "socket"):
+            self.transport.socket.close()
+
+
+@pytest.fixture(params=[Server, DirectServer])
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    wire = Wire(request.param)
+    yield wire
+    wire.close()
+
+
+def test_itIsSupported() -> None:
+    """This Twisted has what the fast path needs; if this fails, the slow path is in use."""
+    assert direct.SUPPORTED
+
+
+def test_aSmallWriteLeavesAtOnce() -> None:
+    """What the kernel takes is gone after the write, without a turn of the reactor."""
+    wire = Wire(DirectServer)
+    wire.transport.write(b"hello")
+    assert wire.arrived() == b"hello"
+    assert not wire.reactor.writers
+    wire.close()
+
+
+def test_everythingArrivesInOrder(wire: Wire) -> None:
+    """Small and large pieces mixed, more than the kernel takes, arrive whole and in order."""
+    pieces = [bytes([65 + n % 26]) * (1 if n % 3 else 9_000) for n in range(60)]
+    received = b""
+    for number, piece in enumerate(pieces):
+        wire.transport.write(piece)
+        if number % 7 == 0:
+            received += wire.arrived()
+    assert received + wire.flush() == b"".join(pieces)
+
+
+def test_writeSequenceKeepsTheOrder(wire: Wire) -> None:
+    """It may queue; a later write does not overtake it."""
+    wire.transport.writeSequence([b"one ", b"two "])
+    wire.transport.write(b"three")
+    assert wire.flush() == b"one two three"
+
+
+def test_closingSendsWhatIsQueued(wire: Wire) -> None:
+    """loseConnection comes after everything written; what is written after it is Twisted's affair."""
+    data = b"x" * 100_000
+    wire.transport.write(data)
+    wire.transport.loseConnection()
+    assert wire.flush() == data
+    assert wire.transport.disconnecting
+
+
+def test_halfClosingSendsWhatIsQueued(wire: Wire) -> None:
+    """loseWriteConnection likewise, and nothing is sent after it."""
+    data = b"x" * 100_000
+    wire.transport.write(data)
+    wire.transport.loseWriteConnection()
+    wire.transport.write(b"")
+    assert wire.flush() == data
+    wire.transport.write(b"late")
+    assert wire.flush() == b""
+
+
+@implementer(IPushProducer)
+class Producer:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.calls.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.calls.append("resume")
+
+    def stopProducing(self) -> None:
+        self.calls.append("stop")
+
+
+def test_aPushProducerIsPausedAndResumed(wire: Wire) -> None:
+    """When the peer does not read it is paused, and resumed when everything has left."""
+    producer = Producer()
+    wire.transport.registerProducer(producer, True)
+    wire.transport.write(b"x" * 200_000)
+    assert producer.calls == ["pause"]
+    assert len(wire.flush()) == 200_000
+    assert producer.calls == ["pause", "resume"]
+
+
+def test_aPullProducerIsAskedAgain(wire: Wire) -> None:
+    """Each write of a pull producer is followed by the question for more, from the reactor."""
+    producer = Producer()
+    wire.transport.registerProducer(producer, False)
+    producer.calls.clear()
+    wire.transport.write(b"piece")
+    assert wire.transport in wire.reactor.writers
+    assert wire.flush() == b"piece"
+    assert producer.calls[0] == "resume"
+    wire.transport.unregisterProducer()
+
+
+def test_aBrokenConnectionEndsInTheReactor(wire: Wire) -> None:
+    """A write to a peer that is gone does not raise, and does not end the connection under our feet."""
+    ended = []
+    wire.protocol.connectionLost = ended.append  # type: ignore[assignment,method-assign]
+    wire.peer.close()
+    wire.transport.write(b"x")
+    wire.transport.write(b"y")
+    assert ended == []
+    assert wire.transport in wire.reactor.writers
+    assert not isinstance(wire.transport.doWrite(), ConnectionDone)
+
+
+def test_afterTheEndNothingIsSent(wire: Wire) -> None:
+    """A write on a connection that is lost goes nowhere."""
+    wire.transport.connected = False
+    wire.transport.write(b"late")
+    assert wire.arrived() == b""
+
+
+def test_onlyPlainTCPInARealReactor() -> None:
+    """An endpoint in memory, or of another kind, is left as it is."""
+    memory = TCP4ServerEndpoint(MemoryReactorClock(), 0)
+    assert direct.direct(memory._reactor, memory) is memory
+    from twisted.internet import reactor
+
+    real = TCP4ServerEndpoint(reactor, 0)
+    assert isinstance(direct.direct(reactor, real), DirectServerEndpoint)
+    other = object()
+    assert direct.direct(reactor, other) is other
