@@ -57,8 +57,8 @@ class CalculatorClient(Protocol):
     """
     One connection to a calculator.
 
-    Questions are pipelined, except where the profile's replies do not say where they end: then they
-    go out one at a time. When one is not answered in time, or the connection is lost, every waiting
+    Questions are pipelined, except where the profile's requests or replies do not say where they end: then
+    they go out one at a time. When one is not answered in time, or the connection is lost, every waiting
     question fails: there is no telling which reply would belong to which.
 
     @param clock: the reactor, or a C{Clock} in a test.
@@ -81,6 +81,7 @@ class CalculatorClient(Protocol):
         self._timeout = timeout
         self._pause = pause
         self._reader = profile.replies.reader()
+        self._pipelines = profile.requests.delimited and self._reader.delimited
         self._unsent: deque[_Question] = deque()
         self._unanswered: deque[_Question] = deque()
         self._timer: IDelayedCall | None = None
@@ -136,7 +137,7 @@ class CalculatorClient(Protocol):
             self._ended is None
             and not self._lost
             and self._unsent
-            and (self._reader.delimited or not self._unanswered)
+            and (self._pipelines or not self._unanswered)
         ):
             question = self._unsent.popleft()
             question.askedAt = self._clock.seconds()
@@ -173,7 +174,7 @@ class CalculatorClient(Protocol):
     def _timeUp(self) -> None:
         self._timer = None
         if self._unanswered and self._timeLeft() <= 0:
-            self._giveUp(Failure(TimeoutError(f"no reply for {self._timeout:g} s")))
+            self._giveUp(Failure(TimeoutError(string=f"no reply for {self._timeout:g} s")))
         else:
             self._watch()
 

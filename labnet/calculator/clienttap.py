@@ -80,6 +80,8 @@ class Options(CommandOptions):
         ["profile", "p", DEFAULT_PROFILE.name, "Dialect: " + ", ".join(PROFILES) + ".",
          choice("profile", PROFILES)],
         ["timeout", "t", 5.0, "Seconds to wait for each reply.", number(float, "timeout", 0.001)],
+        ["ahead", None, 256, "Lines of standard input that are asked before the first is answered; 1 for "
+         "a server that can not tell two requests in one segment apart.", number(int, "ahead", 1)],
         ["tries", None, 3, "Over UDP: how often a question is sent.", number(int, "tries", 1)],
     ]  # fmt: skip
 
@@ -137,7 +139,7 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
     try:
         if options.expression is not None:
             return await _tell(console, options.expression, calculator.calculate(options.expression))
-        return await _askLines(calculator, console)
+        return await _askLines(calculator, console, options["ahead"])
     finally:
         calculator.close()
 
@@ -177,7 +179,7 @@ async def _tell(console: Console, calculation: Calculation, answer: Deferred[Num
     return ExitStatus.OK
 
 
-async def _askLines(calculator: Calculator, console: Console, ahead: int = 256) -> ExitStatus:
+async def _askLines(calculator: Calculator, console: Console, ahead: int) -> ExitStatus:
     """
     Ask line by line, up to C{ahead} questions before their answers; answers come in order. When the
     calculator is lost, so are the questions, and the lines that nobody has read.

@@ -13,7 +13,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from labnet.calculator.arithmetic import (
     INT32_MAX,
@@ -125,7 +125,14 @@ class ReplyReader(ABC):
 
 
 class RequestFormat(ABC):
-    """How requests look: on a stream and in a datagram."""
+    """
+    How requests look: on a stream and in a datagram.
+
+    @cvar delimited: whether a simple server, which reads once for each request, can tell two of them
+        apart. If not, a client sends them one at a time.
+    """
+
+    delimited: ClassVar[bool] = True
 
     @abstractmethod
     def reader(self) -> RequestReader:
@@ -324,6 +331,7 @@ class JSONRequest(RequestFormat):
     """
 
     LONGEST = 4_096
+    delimited = False
 
     def reader(self) -> RequestReader:
         return _JSONRequestReader()

@@ -124,7 +124,7 @@ class _Line(DatagramProtocol):
 
     def connectionRefused(self) -> None:
         self.usable = False
-        self._end(Failure(ConnectionRefusedError(f"nothing listens on {self._target}")))
+        self._end(Failure(ConnectionRefusedError(string=f"nothing listens on {self._target}")))
 
     def cancelled(self, answer: Deferred[bytes]) -> None:
         """Nobody waits for the answer any more."""
@@ -144,7 +144,7 @@ class _Line(DatagramProtocol):
         if question.sent == question.tries:
             plural = "try" if question.tries == 1 else "tries"
             problem = f"no answer from {self._target} in {question.tries} {plural}"
-            self._end(Failure(TimeoutError(problem)))
+            self._end(Failure(TimeoutError(string=problem)))
             return
         if question.sent:
             question.sentAgain()
