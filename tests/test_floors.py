@@ -35,6 +35,7 @@ class Floor(IntEnum):
 #: Bytes in, messages out: no reactor, no clock, no socket.
 PURE = {
     "arithmetic",
+    "body",
     "catalogue",
     "config",
     "delivery",

@@ -22,17 +22,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from labnet.net.connection import Transport
+from labnet.proxy.body import BodyReader, CloseDelimitedBody, responseBody
 from labnet.proxy.policy import HeadLimits
 from labnet.proxy.target import Origin
 from labnet.proxy.wire import (
     BadMessage,
-    BodyReader,
-    CloseDelimitedBody,
     Fields,
     HeadReader,
     ResponseHead,
     parseResponseHead,
-    responseBody,
 )
 
 __all__ = ["OriginConnection", "OriginFactory", "OriginPool", "ResponseReceiver"]

@@ -14,6 +14,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from labnet.net.outcome import explain
+from labnet.proxy.body import (
+    BodyReader,
+    ChunkedBody,
+    CloseDelimitedBody,
+    encodeChunk,
+    encodeLastChunk,
+)
 from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
 from labnet.proxy.forwarding import forwardedRequest, forwardedResponse
@@ -22,15 +29,10 @@ from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, re
 from labnet.proxy.spool import Spool
 from labnet.proxy.target import Route
 from labnet.proxy.wire import (
-    BodyReader,
-    ChunkedBody,
-    CloseDelimitedBody,
     Fields,
     RequestHead,
     ResponseHead,
     Version,
-    encodeChunk,
-    encodeLastChunk,
 )
 
 __all__ = ["Client", "Exchange"]

@@ -7,9 +7,15 @@ from __future__ import annotations
 import re
 from email.utils import formatdate
 
+from labnet.proxy.body import BodyReader, ChunkedBody
 from labnet.proxy.inspection import AVAILABLE_CODINGS
 from labnet.proxy.target import Route
-from labnet.proxy.wire import BodyReader, ChunkedBody, Fields, RequestHead, ResponseHead, Version
+from labnet.proxy.wire import (
+    Fields,
+    RequestHead,
+    ResponseHead,
+    Version,
+)
 
 __all__ = ["connectionFields", "forwardedRequest", "forwardedResponse", "mostForwards", "viaNames"]
 

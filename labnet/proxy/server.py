@@ -20,6 +20,7 @@ from labnet.net.logs import shown
 from labnet.net.outcome import explain
 from labnet.net.sockets import SocketOptions
 from labnet.net.splice import Splice
+from labnet.proxy.body import BodyReader, requestBody
 from labnet.proxy.client import OriginPool
 from labnet.proxy.exchange import Exchange
 from labnet.proxy.forwarding import viaNames
@@ -27,13 +28,11 @@ from labnet.proxy.policy import Answer, Policy, refusal
 from labnet.proxy.target import Origin, Route, routeFixed, routeForward, routeTunnel
 from labnet.proxy.wire import (
     BadMessage,
-    BodyReader,
     HeadReader,
     RequestHead,
     TooLarge,
     Version,
     parseRequestHead,
-    requestBody,
 )
 
 __all__ = ["ProxyConnection", "ProxyFactory"]

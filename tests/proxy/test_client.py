@@ -7,9 +7,13 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from labnet.proxy.body import BodyReader
 from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.target import Origin
-from labnet.proxy.wire import BodyReader, Fields, ResponseHead
+from labnet.proxy.wire import (
+    Fields,
+    ResponseHead,
+)
 from tests.proxy.world import Attempt, Side, ok
 
 ORIGIN = Origin("o.example", 80)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labnet.proxy.body import BodyReader, ChunkedBody, LengthBody
 from labnet.proxy.forwarding import (
     connectionFields,
     forwardedRequest,
@@ -17,10 +18,7 @@ from labnet.proxy.forwarding import (
 )
 from labnet.proxy.target import Origin, Route
 from labnet.proxy.wire import (
-    BodyReader,
-    ChunkedBody,
     Fields,
-    LengthBody,
     RequestHead,
     ResponseHead,
     Version,

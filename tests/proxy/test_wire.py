@@ -13,25 +13,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labnet.proxy.wire import (
-    BadMessage,
+from labnet.proxy.body import (
     BodyReader,
     ChunkedBody,
     CloseDelimitedBody,
+    LengthBody,
+    Truncated,
+    encodeChunk,
+    encodeLastChunk,
+    requestBody,
+    responseBody,
+)
+from labnet.proxy.wire import (
+    BadMessage,
     Fields,
     HeadReader,
-    LengthBody,
     RequestHead,
     ResponseHead,
     TooLarge,
-    Truncated,
     Version,
-    encodeChunk,
-    encodeLastChunk,
     parseRequestHead,
     parseResponseHead,
-    requestBody,
-    responseBody,
 )
 from tests.proxy.segments import cut, segmentations
 

@@ -1,0 +1,51 @@
+"""
+The proxy's pages say what is.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from labnet.lab.config import Arity
+from labnet.lab.tap import grammarOf
+from labnet.net.options import ServerOptions
+from labnet.proxy.policy import COURSE_404
+from labnet.proxy.tap import Options
+from tests.documents import ROOT
+
+RUNNING = ROOT.joinpath("docs", "proxy.md").read_text("utf-8")
+BYTES = ROOT.joinpath("docs", "protocols", "http-proxy.md").read_text("utf-8")
+
+
+def test_everyOptionOfTheProxyIsInATableWithItsDefault() -> None:
+    """Those that all servers have are on another page; one whose default differs here is here, too."""
+    options = Options()
+    rows = dict(
+        re.findall(r"^\| `--([\w-]+)[^`]*` \| (.*?) ?\|", RUNNING.replace("\\|", "/"), re.MULTILINE)
+    )
+    grammar = grammarOf(options)
+    assert set(rows) == set(grammar) - set(grammarOf(_Common())) | {"idle-timeout"}
+    numbers = {
+        option: f"{options.defaults[option]:.12g}"
+        for option in rows
+        if grammar[option] is not Arity.FLAG and isinstance(options.defaults.get(option), (int, float))
+    }
+    assert {option: rows[option] for option in numbers} == numbers
+
+
+class _Common(ServerOptions):
+    entry = Options.entry
+
+
+def test_theCoursesAnswerIsOnThePage() -> None:
+    shown = re.search(r"^    HTTP/1\.1 404.*?</html>\\n$", BYTES, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    text = "".join(line.strip() for line in shown[0].splitlines())
+    assert text.encode().replace(b"\\r", b"\r").replace(b"\\n", b"\n") == COURSE_404
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 413, 415, 501, 502, 504, 505, 508])
+def test_everyStatusIsInTheTable(status: int) -> None:
+    assert re.search(rf"^\| {status} \|", BYTES, re.MULTILINE)
