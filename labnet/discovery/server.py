@@ -5,7 +5,6 @@ The address server.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
 from typing import ClassVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -100,9 +99,6 @@ class DiscoveryProtocol(ServiceDatagramProtocol):
             sweep.cancel()
 
     def requestReceived(self, datagram: bytes, address: tuple[str, int]) -> None:
-        if not _isOneHost(address[0]):
-            self.drop("from no single host")
-            return
         request = decodeRequest(datagram)
         if request is None:
             self.drop("no request")
@@ -191,14 +187,3 @@ class DiscoveryProtocol(ServiceDatagramProtocol):
 def _reaches(address: Address, source: str) -> bool:
     """Whether an address says anything to whoever asks: a loopback address only means this machine."""
     return isLoopback(source) or not isLoopback(address.host)
-
-
-def _isOneHost(host: str) -> bool:
-    """Whether an answer to C{host} goes to one machine, and not to a whole network."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, IPv4Address) and host in ("255.255.255.255", "127.255.255.255"):
-        return False
-    return not (address.is_multicast or address.is_unspecified)

@@ -7,6 +7,8 @@ party, stands here once; see C{docs/protocols/datagrams.md}.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import ClassVar
 from weakref import WeakSet
 
@@ -32,8 +34,8 @@ class ServiceDatagramProtocol(DatagramProtocol):
     A datagram service. A subclass answers in L{requestReceived}.
 
     No datagram is answered that comes from a port below 1024 (echo, chargen, DNS ...), from another
-    datagram service of this process, or more often than L{DatagramLimits} allow; it is dropped and
-    counted, and the log tells the counts every ten seconds.
+    datagram service of this process, from what is no single host (broadcast, multicast), or more often
+    than L{DatagramLimits} allow; it is dropped and counted, and the log tells the counts every ten seconds.
 
     @param clock: the reactor, or a C{Clock} in a test.
     @param limits: how often, from how many.
@@ -93,6 +95,8 @@ class ServiceDatagramProtocol(DatagramProtocol):
             self.drop("from a reserved port")
         elif _isOurs(addr):
             self.drop("from one of our own services")
+        elif not _isOneHost(addr[0]):
+            self.drop("from no single host")
         elif not self._rate.admits(withoutMapping(addr[0]), self.clock.seconds()):
             self.drop("above the rate")
         else:
@@ -118,3 +122,14 @@ def _isOurs(address: tuple[str, int]) -> bool:
         ):
             return True
     return False
+
+
+@lru_cache(4096)
+def _isOneHost(host: str) -> bool:
+    """Whether an answer to C{host} goes to one machine, and not to a whole network."""
+    try:
+        address = ip_address(withoutMapping(host.partition("%")[0]))
+    except ValueError:
+        return False
+    broadcast = str(address) in ("255.255.255.255", "127.255.255.255")
+    return not (broadcast or address.is_multicast or address.is_unspecified)

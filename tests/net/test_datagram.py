@@ -157,3 +157,22 @@ def test_whatIsDroppedIsToldInOneLine(network: Network) -> None:
     finally:
         globalLogPublisher.removeObserver(events.append)
     assert [event["reasons"] for event in events if "reasons" in event] == ["10000 from a reserved port"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "255.255.255.255",
+        "127.255.255.255",
+        "::ffff:255.255.255.255",
+        "224.0.0.1",
+        "0.0.0.0",
+        "ff02::1",
+        "::",
+    ],
+)
+def test_aNetworkIsNotAnswered(network: Network, host: str) -> None:
+    """A forged broadcast or multicast source would make many hear one answer."""
+    echo = network.listen()
+    assert not answers(echo, host, 40000)
+    assert answers(echo, "192.0.2.1", 40000)
