@@ -5,12 +5,14 @@ The person, or the pipe, at the other side of a client.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import TextIO, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
@@ -86,6 +88,19 @@ class Lines(Protocol):
         self._waiting = None
 
 
+def _own(descriptor: int, mode: int) -> int:
+    """
+    A descriptor of our own for a standard stream: it is closed when its user is done, and it does not
+    block. A terminal or a pipe is opened anew, for a mere copy would share that with everybody who has the
+    same stream, as the shell has, and our own standard error.
+    """
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISCHR(kind) or stat.S_ISFIFO(kind):
+        with suppress(OSError):
+            return os.open(f"/dev/fd/{descriptor}", mode | os.O_NONBLOCK | os.O_NOCTTY)
+    return os.dup(descriptor)
+
+
 class Console:
     """
     Where a client writes its results and its complaints, and reads its questions.
@@ -121,18 +136,26 @@ class Console:
             except OSError:
                 self._discard(self._err)
 
+    @staticmethod
+    def attach(protocol: IProtocol, *, output: bool = False) -> None:
+        """
+        Let a protocol have the bytes of standard input, and with C{output} write to standard output: its
+        transport reads no faster than it wants, and tells it when what it writes is not read.
+
+        Where the process was started without one of them, its input is at its end, its output lost.
+        """
+        stdin = _own(0, os.O_RDONLY) if sys.__stdin__ is not None else os.open(os.devnull, os.O_RDONLY)
+        if output and sys.__stdout__ is not None:
+            stdout = _own(1, os.O_WRONLY)
+        else:
+            stdout = os.open(os.devnull, os.O_WRONLY)
+        StandardIO(protocol, stdin=stdin, stdout=stdout)  # type: ignore[call-arg, unused-ignore]
+
     async def readLine(self) -> str | None:
         """The next line of standard input without its end, or L{None} after the last."""
         if self._lines is None:
             self._lines = Lines()
-            try:
-                # Copies, because StandardIO closes what it was given, and our output is not its to close.
-                stdin = os.dup(0)
-            except OSError:
-                self._lines.end()  # The process was started without a standard input.
-            else:
-                devnull = os.open(os.devnull, os.O_WRONLY)
-                StandardIO(self._lines, stdin=stdin, stdout=devnull)  # type: ignore[call-arg]
+            self.attach(self._lines)
         return await self._lines.next()
 
     def stopReading(self) -> None:

@@ -59,6 +59,10 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
             return _told("timed out: no answer came", problem), ExitStatus.TIMED_OUT
         case error.DNSLookupError() | error.UnknownHostError():
             return _told("name not found", problem), ExitStatus.NAME_NOT_FOUND
+        case error.CannotListenError() if problem.port:
+            where = f"{problem.interface}:{problem.port}" if problem.interface else str(problem.port)
+            why = getattr(problem.socketError, "strerror", None) or str(problem.socketError)
+            return f"cannot listen on {where}: {why}", ExitStatus.UNREACHABLE
         case error.CannotListenError():
             return "this machine has no port left to ask from", ExitStatus.UNREACHABLE
         case BrokenPipeError():
