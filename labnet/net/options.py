@@ -7,6 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from getopt import GetoptError, gnu_getopt
+from itertools import pairwise
 from typing import IO, Any, ClassVar, TypeVar
 
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -35,6 +37,7 @@ __all__ = [
     "globalReactor",
     "logAsJSON",
     "number",
+    "optionsFirst",
 ]
 
 _Number = TypeVar("_Number", int, float)
@@ -71,6 +74,24 @@ def choice(name: str, allowed: Iterable[str]) -> Callable[[str], str]:
         return text
 
     return coerce
+
+
+def optionsFirst(options: Options, arguments: Sequence[str] | None) -> list[str]:
+    """
+    The same command line with the options before everything else, where C{usage.Options} looks for them;
+    a person may write them anywhere. What can not be read is left as it is, for C{options} to complain.
+    """
+    given = list(arguments or ())
+    try:
+        found, rest = gnu_getopt(given, options.shortOpt, options.longOpt)
+    except GetoptError:
+        return given
+    valued = {f"--{name[:-1]}" for name in options.longOpt if name.endswith("=")}
+    valued |= {f"-{letter}" for letter, colon in pairwise(options.shortOpt) if colon == ":"}
+    first: list[str] = []
+    for option, value in found:
+        first += (option, value) if option in valued else (option,)
+    return [*first, "--", *rest]
 
 
 def globalReactor() -> Any:

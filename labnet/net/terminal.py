@@ -100,16 +100,26 @@ class Progress:
 
 def table(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """
-    Write a table, as wide as it needs to be. Cells are plain text: what a peer wrote must have been made
-    harmless (L{labnet.net.logs.shown}) before.
-
-    @raise ClientError: C{rich} is not installed.
+    Write a table, as wide as it needs to be; without C{rich} it is columns of plain text. Cells are plain
+    text: what a peer wrote must have been made harmless (L{labnet.net.logs.shown}) before.
     """
-    tables, console, box = _rich("table"), _rich("console"), _rich("box")
+    try:
+        tables, console, box, text = (_rich(name) for name in ("table", "console", "box", "text"))
+    except ClientError:
+        _plainTable(stream, columns, rows)
+        return
     drawn = tables.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         drawn.add_column(column, no_wrap=True)
     for row in rows:
-        drawn.add_row(*(_rich("text").Text(cell) for cell in row))
+        drawn.add_row(*(text.Text(cell) for cell in row))
     width = None if stream.isatty() else 10_000
     console.Console(file=stream, width=width, highlight=False).print(drawn)
+
+
+def _plainTable(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    lines = [tuple(columns), *(tuple(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        stream.write("  ".join(padded).rstrip() + "\n")
