@@ -30,7 +30,7 @@ class Entry:
     @ivar kind: what it does when started.
     @ivar tap: the module with its C{Options} and C{makeService}; a client's has C{run} as well.
     @ivar endpoints: for a server, the descriptions it listens on when told nothing; for a client, the
-        one it connects to.
+        one it connects to, if there is one that all would want.
     @ivar line: what it is for, in one line.
     """
 
@@ -97,6 +97,20 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.discovery.clienttap",
         ("udp:127.0.0.1:10001",),
         "Asks the address server where a service is, or lists what is registered.",
+    ),
+    Entry(
+        "scan",
+        Kind.CLIENT,
+        "labnet.scan.clienttap",
+        (),
+        "Scans the ports of a machine of your own: labnet scan HOST [PORTS]",
+    ),
+    Entry(
+        "names",
+        Kind.CLIENT,
+        "labnet.names.clienttap",
+        (),
+        "Looks up names, addresses and services, in every way there is.",
     ),
 )
 

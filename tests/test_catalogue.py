@@ -115,11 +115,13 @@ def test_referencesNameOptionsAndServers(entry: Entry) -> None:
 
 @everyClient
 def test_aClientsEndpointCanBeReached(entry: Entry) -> None:
-    (description,) = entry.endpoints
-    if isDatagram(description):
-        parseDatagramTarget(description)
-    else:
-        parseStreamClient(MemoryReactorClock(), description, 1.0)
+    """There is one at most; a client that goes where it is told has none."""
+    assert len(entry.endpoints) <= 1
+    for description in entry.endpoints:
+        if isDatagram(description):
+            parseDatagramTarget(description)
+        else:
+            parseStreamClient(MemoryReactorClock(), description, 1.0)
 
 
 def test_everyRowIsAPlugin() -> None:

@@ -45,13 +45,25 @@ PURE = {
     "limits",
     "policy",
     "ports",
+    "pump",
     "registry",
     "spool",
     "target",
+    "verdict",
     "wire",
 }
 #: Protocols and factories, and what they are made of. The reactor, the clock and the limits are given.
-CONNECTED = {"client", "datagrams", "exchange", "server"}
+CONNECTED = {
+    "blocking",
+    "client",
+    "datagrams",
+    "exchange",
+    "identify",
+    "report",
+    "server",
+    "survey",
+    "upload",
+}
 TAPS = {"clienttap", "tap"}
 TOP = {"__main__", "cli"}
 

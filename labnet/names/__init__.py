@@ -1,0 +1,4 @@
+"""
+Names: every way there is to turn host names into addresses and back, services into ports, and text into
+bytes.
+"""
