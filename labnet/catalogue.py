@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["CATALOGUE", "Entry", "Kind", "clients", "entryFor", "servers"]
+__all__ = ["CATALOGUE", "Entry", "Kind", "clientCalled", "clients", "entryFor", "servers"]
 
 
 class Kind(Enum):
@@ -32,6 +32,9 @@ class Entry:
     @ivar endpoints: for a server, the descriptions it listens on when told nothing; for a client, the
         one it connects to, if there is one that all would want.
     @ivar line: what it is for, in one line.
+    @ivar called: what a client is called after C{labnet}, if it has a shorter name there.
+    @ivar foreground: whether a server talks through the process's own standard input and output. There is
+        one of each, so the lab does not start it.
     """
 
     name: str
@@ -39,6 +42,13 @@ class Entry:
     tap: str
     endpoints: tuple[str, ...]
     line: str
+    called: str = ""
+    foreground: bool = False
+
+    @property
+    def command(self) -> str:
+        """What a client is called after C{labnet}."""
+        return self.called or self.name
 
     @property
     def plugin(self) -> str:
@@ -85,6 +95,58 @@ CATALOGUE: tuple[Entry, ...] = (
         "The filtering HTTP proxy: answers 404 for what contains a blocked string.",
     ),
     Entry(
+        "greeting",
+        Kind.SERVER,
+        "labnet.greeting.tap",
+        ("tcp:50000:interface=127.0.0.1",),
+        "Greets whoever connects, and closes.",
+    ),
+    Entry(
+        "echo",
+        Kind.SERVER,
+        "labnet.echo.tap",
+        (
+            "tcp:8081:interface=127.0.0.1",
+            "upper=tcp:8082:interface=127.0.0.1",
+            "ack=tcp:8083:interface=127.0.0.1",
+            "raw=tcp:7007:interface=127.0.0.1",
+            "framed=tcp:7008:interface=127.0.0.1",
+            "udp:50000:interface=127.0.0.1",
+            "upper=udp:8082:interface=127.0.0.1",
+            "ack=udp:8083:interface=127.0.0.1",
+            "raw=udp:7007:interface=127.0.0.1",
+        ),
+        "Says what it hears, in five styles, over TCP and UDP.",
+    ),
+    Entry(
+        "collector",
+        Kind.SERVER,
+        "labnet.collector.tap",
+        ("tcp:9090:interface=127.0.0.1",),
+        "Reads to the end of the stream, and shows the pieces as they arrived.",
+    ),
+    Entry(
+        "classic",
+        Kind.SERVER,
+        "labnet.classic.tap",
+        (
+            "discard=tcp:7009:interface=127.0.0.1",
+            "daytime=tcp:7013:interface=127.0.0.1",
+            "qotd=tcp:7017:interface=127.0.0.1",
+            "chargen=tcp:7019:interface=127.0.0.1",
+            "time=tcp:7037:interface=127.0.0.1",
+        ),
+        "The small services of old: discard, daytime, qotd, chargen, time.",
+    ),
+    Entry(
+        "netcat",
+        Kind.SERVER,
+        "labnet.netcat.tap",
+        ("tcp:31337:interface=127.0.0.1",),
+        "The listening side of netcat: standard input and output to whoever comes.",
+        foreground=True,
+    ),
+    Entry(
         "calculator",
         Kind.CLIENT,
         "labnet.calculator.clienttap",
@@ -99,6 +161,27 @@ CATALOGUE: tuple[Entry, ...] = (
         "Asks the address server where a service is, or lists what is registered.",
     ),
     Entry(
+        "greeting",
+        Kind.CLIENT,
+        "labnet.greeting.clienttap",
+        ("tcp:127.0.0.1:50000",),
+        "Connects, and prints what it is greeted with.",
+    ),
+    Entry(
+        "echo",
+        Kind.CLIENT,
+        "labnet.echo.clienttap",
+        ("tcp:127.0.0.1:8081",),
+        "Says something to an echo, over TCP or UDP: labnet echo hello",
+    ),
+    Entry(
+        "collector",
+        Kind.CLIENT,
+        "labnet.collector.clienttap",
+        ("tcp:127.0.0.1:9090",),
+        "Sends arguments, or standard input, in pieces.",
+    ),
+    Entry(
         "scan",
         Kind.CLIENT,
         "labnet.scan.clienttap",
@@ -111,6 +194,14 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.names.clienttap",
         (),
         "Looks up names, addresses and services, in every way there is.",
+    ),
+    Entry(
+        "netcat",
+        Kind.CLIENT,
+        "labnet.netcat.clienttap",
+        ("tcp:127.0.0.1:31337",),
+        "Connects or listens, TCP, UDP, TLS or UNIX: labnet nc HOST PORT",
+        called="nc",
     ),
 )
 
@@ -127,9 +218,21 @@ def entryFor(name: str, kind: Kind) -> Entry:
     raise KeyError(name)
 
 
+def clientCalled(word: str) -> Entry:
+    """
+    The client of that name, long or short.
+
+    @raise KeyError: there is none.
+    """
+    for entry in clients():
+        if word in (entry.command, entry.name):
+            return entry
+    raise KeyError(word)
+
+
 def servers() -> tuple[Entry, ...]:
     """The rows the lab can start, in the order in which it starts them."""
-    return tuple(entry for entry in CATALOGUE if entry.kind is Kind.SERVER)
+    return tuple(entry for entry in CATALOGUE if entry.kind is Kind.SERVER and not entry.foreground)
 
 
 def clients() -> tuple[Entry, ...]:

@@ -15,7 +15,7 @@ from twisted.internet.task import react
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
-from labnet.catalogue import CATALOGUE, Kind, clients, entryFor
+from labnet.catalogue import CATALOGUE, clientCalled, clients
 from labnet.net.console import Console
 from labnet.net.outcome import ExitStatus, explain
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"labnet {version('labnet')}")
         sys.exit(ExitStatus.OK)
     try:
-        entry = entryFor(name, Kind.CLIENT)
+        entry = clientCalled(name)
     except KeyError:
         _refuse(_noCommand(name))
     tap = import_module(entry.tap)
@@ -63,8 +63,8 @@ def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
 
 
 def _help() -> str:
-    width = max(len(entry.name) for entry in clients())
-    rows = "\n".join(f"  labnet {entry.name:{width}}  {entry.line}" for entry in clients())
+    width = max(len(entry.command) for entry in clients())
+    rows = "\n".join(f"  labnet {entry.command:{width}}  {entry.line}" for entry in clients())
     return (
         "labnet NAME [options]: a client of the lab.\n\n"
         f"{rows}\n\n"
@@ -77,7 +77,7 @@ def _noCommand(name: str) -> str:
     for entry in CATALOGUE:
         if entry.name == name:
             return f"labnet {name}: this is a server, run it with 'twistd -n {entry.plugin}'"
-    known = ", ".join(entry.name for entry in clients())
+    known = ", ".join(entry.command for entry in clients())
     return f"labnet: no client is named {name!r}; there are {known}"
 
 

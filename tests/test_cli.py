@@ -35,7 +35,7 @@ def test_helpListsEveryClient(capsys: pytest.CaptureFixture[str], arguments: lis
     status, out, err = ending(capsys, *arguments)
     assert (status, err) == (0, "")
     for entry in clients():
-        assert f"labnet {entry.name}" in out
+        assert f"labnet {entry.command}" in out
         assert entry.line in out
 
 
@@ -47,8 +47,13 @@ def test_theVersionIsThePackages(capsys: pytest.CaptureFixture[str], argument: s
 def test_anUnknownNameIsAnsweredWithThoseThereAre(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = ending(capsys, "calculater")
     assert (status, out) == (ExitStatus.USAGE, "")
-    known = ", ".join(entry.name for entry in clients())
+    known = ", ".join(entry.command for entry in clients())
     assert err == f"labnet: no client is named 'calculater'; there are {known}\n"
+
+
+def test_aClientIsFoundByEitherName(capsys: pytest.CaptureFixture[str]) -> None:
+    """Netcat is called C{nc}, and answers to its name in the catalogue, too."""
+    assert ending(capsys, "nc", "--help") == ending(capsys, "netcat", "--help")
 
 
 def test_aServersNameIsAnsweredWithItsCommand(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,9 +74,9 @@ def test_aMistakenOptionIsOneLine(capsys: pytest.CaptureFixture[str]) -> None:
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("entry", clients(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", clients(), ids=lambda entry: entry.command)
 def test_everyClientHasHelp(capsys: pytest.CaptureFixture[str], entry: Any) -> None:
-    status, out, err = ending(capsys, entry.name, "--help")
+    status, out, err = ending(capsys, entry.command, "--help")
     assert (status, err) == (0, "")
     assert "Options:" in out
 

@@ -38,6 +38,7 @@ PURE = {
     "body",
     "catalogue",
     "config",
+    "dampening",
     "delivery",
     "forwarding",
     "framing",
@@ -49,6 +50,7 @@ PURE = {
     "registry",
     "spool",
     "target",
+    "tls",
     "verdict",
     "wire",
 }
@@ -60,7 +62,10 @@ CONNECTED = {
     "exchange",
     "identify",
     "report",
+    "secure",
+    "sender",
     "server",
+    "session",
     "survey",
     "upload",
 }

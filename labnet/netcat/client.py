@@ -1,0 +1,71 @@
+"""
+Connecting to a peer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.error import DNSLookupError
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+
+from labnet.net.endpoints import DatagramTarget, isHost
+from labnet.net.limits import Limits
+from labnet.net.outcome import ExitStatus
+from labnet.net.sockets import SocketOptions
+from labnet.netcat.datagrams import DatagramPeer
+from labnet.netcat.server import PeerFactory
+from labnet.netcat.session import Session
+
+__all__ = ["converse", "converseOverDatagrams"]
+
+
+async def converse(
+    reactor: IReactorTime,
+    session: Session,
+    endpoint: IStreamClientEndpoint,
+    *,
+    idleTimeout: float = 0.0,
+    sockets: SocketOptions | None = None,
+) -> ExitStatus:
+    """
+    Connect, and lead the conversation.
+
+    @param endpoint: where to; it bounds the time that connecting takes.
+    @param idleTimeout: seconds without a byte in either direction after which it is over; 0 for no limit.
+    @return: the session's exit status.
+    @raise Exception: what the endpoint fails with, or the session.
+    """
+    limits = Limits(idleTimeout=idleTimeout, grace=0.0)
+    factory = PeerFactory(reactor, session, listening=False, limits=limits, sockets=sockets)
+    try:
+        await endpoint.connect(factory)
+        return await session.done
+    finally:
+        session.abandon()
+        session.done.addErrback(lambda failure: None)
+        await factory.finish()
+
+
+async def converseOverDatagrams(
+    reactor: Any, session: Session, target: DatagramTarget, *, idleTimeout: float = 0.0
+) -> ExitStatus:
+    """
+    Lead the conversation over UDP. Parameters and exceptions as for L{converse}.
+
+    @param target: where to; a name is looked up first.
+    """
+    try:
+        host = target.host
+        if not isIPAddress(host) and not isIPv6Address(host):
+            if not isHost(host):
+                raise DNSLookupError(f"{host!r} is no name")
+            host = await reactor.resolve(host, (1, 3, 11))
+        resolved = DatagramTarget(host, target.port)
+        peer = DatagramPeer(reactor, session, resolved, idleTimeout)
+        reactor.listenUDP(0, peer, interface="::" if ":" in host else "", maxPacketSize=65536)
+        return await session.done
+    finally:
+        session.abandon()
+        session.done.addErrback(lambda failure: None)
