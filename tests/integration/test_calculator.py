@@ -148,7 +148,8 @@ def test_anInteractiveUserIsToldAtOnceThatTheServerHasGone(tmp_path: Path) -> No
         Twistd(tmp_path, "labnet-calculator", "--listen", "tcp:0") as server,
         subprocess.Popen(
             [BIN / "labnet", "calculator", "--connect", f"tcp:127.0.0.1:{server.port('calculator')}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=ENVIRONMENT,
         ) as process,
     ):  # fmt: skip
         assert process.stdin is not None
@@ -239,7 +240,8 @@ def plugin(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     before = ["-n", "--pidfile="] if program == "twistd" else []
     return subprocess.run(
         [BIN / program, *before, "labnet-calculator-client", *arguments],
-        capture_output=True, text=True, env=ENVIRONMENT, timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT, timeout=PATIENCE,
+        check=False,
     )  # fmt: skip
 
 
