@@ -20,6 +20,8 @@ class SocketOptions:
 
     @ivar noDelay: C{TCP_NODELAY}, send small segments at once.
     @ivar keepAlive: C{SO_KEEPALIVE}, notice a peer that vanished.
+    @ivar patience: seconds after which a peer that vanished is given up, whether there is something to
+        send to it or not; 0 leaves it to the system, which takes hours. Needs C{keepAlive}.
     @ivar sendBuffer: C{SO_SNDBUF} in bytes; 0 leaves it to the system.
     @ivar receiveBuffer: C{SO_RCVBUF} in bytes; 0 leaves it to the system.
     """
@@ -28,6 +30,7 @@ class SocketOptions:
     keepAlive: bool = True
     sendBuffer: int = 0
     receiveBuffer: int = 0
+    patience: int = 0
 
     def apply(self, transport: object) -> None:
         """Set them, as far as this transport has them: a UNIX socket has no C{TCP_NODELAY}."""
@@ -36,15 +39,31 @@ class SocketOptions:
                 transport.setTcpNoDelay(True)
             if self.keepAlive:
                 transport.setTcpKeepAlive(True)
-        if not (self.sendBuffer or self.receiveBuffer):
+        if not (self.sendBuffer or self.receiveBuffer or self.patience):
             return
         handle = _socketOf(transport)
         if handle is not None:
+            if self.patience and handle.family in (socket.AF_INET, socket.AF_INET6):
+                self._bePatient(handle)
             # The system cuts what is above its own limit.
             if self.sendBuffer:
                 handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.sendBuffer)
             if self.receiveBuffer:
                 handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receiveBuffer)
+
+    def _bePatient(self, handle: socket.socket) -> None:
+        """Ask after half the time, then three times more; and wait no longer for what was sent."""
+        between = max(1, self.patience // 8)
+        wanted = (
+            ("TCP_KEEPIDLE", max(1, self.patience - 4 * between)),
+            ("TCP_KEEPINTVL", between),
+            ("TCP_KEEPCNT", 4),
+            ("TCP_USER_TIMEOUT", self.patience * 1000),
+        )
+        for name, value in wanted:
+            option = getattr(socket, name, None)  # Not every system has every one.
+            if option is not None:
+                handle.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _socketOf(transport: object) -> socket.socket | None:
