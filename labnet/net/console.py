@@ -17,7 +17,21 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
-__all__ = ["Console", "Lines"]
+__all__ = ["Console", "Lines", "legible"]
+
+
+def legible(data: bytes) -> str:
+    """
+    What a peer said, as it may stand on a terminal: its text with its lines, and everything that is not
+    printed but does something (escape sequences, directions of writing) as an escape one can read.
+    """
+    text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 class Lines(Protocol):
