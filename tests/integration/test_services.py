@@ -287,9 +287,8 @@ def test_limits(tmp_path: Path) -> None:
         for client in (first, second):
             client.sendall(REQUEST)
             assert readAll(client, 9) == REPLY
-        with calculator.connect() as third:
-            with contextlib.suppress(ConnectionResetError):
-                assert third.recv(1) == b""
+        with calculator.connect() as third, contextlib.suppress(ConnectionResetError):
+            assert third.recv(1) == b""
         first.close()
 
         def served() -> bool:

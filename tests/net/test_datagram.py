@@ -108,6 +108,15 @@ def test_anotherServiceOfThisProcessIsNotAnswered(network: Network, ours: str, s
     assert answers(echo, source, 9001)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["255.255.255.255", "127.255.255.255", "224.0.0.1", "239.1.2.3", "0.0.0.0", "::", "ff02::1", "x"],
+)
+def test_whatIsNoSingleHostIsNotAnswered(network: Network, host: str) -> None:
+    """A forged source could make one answer go to a whole network."""
+    assert not answers(network.listen(), host, 40000)
+
+
 def test_twoServicesCanNotFeedEachOther(network: Network) -> None:
     """A forged datagram from one to the other is not even answered once."""
     one, other = network.listen(port=1111), network.listen(port=2222)
