@@ -4,9 +4,9 @@ One request and its response: from the client's head to the last byte of the ans
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from time import time
 from typing import Protocol as Interface
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import TimeoutError
@@ -26,8 +26,10 @@ from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
 from labnet.proxy.forwarding import forwardedRequest, forwardedResponse
 from labnet.proxy.inspection import Finding, Inspector, Undecodable, search
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, refusal
+from labnet.proxy.pump import Pump
 from labnet.proxy.spool import Spool
 from labnet.proxy.target import Route
+from labnet.proxy.upload import HeldUpload, StreamedUpload, Upload
 from labnet.proxy.wire import (
     Fields,
     RequestHead,
@@ -38,7 +40,6 @@ from labnet.proxy.wire import (
 __all__ = ["Client", "Exchange"]
 
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-_MOST_EARLY = 65_536
 
 
 class Client(Interface):
@@ -95,7 +96,7 @@ class Exchange:
         self.route = route
         self.status = 0
         self.note = ""
-        self.requestDone = self._bodyless = body.done
+        self.requestDone = body.done
         self.clientFull = False
         self.originIsFull = False
         self._client = client
@@ -108,15 +109,13 @@ class Exchange:
         self._rules = tuple(policy.rules)
         self._connecting: Deferred[None] | None = None
         self._origin: OriginConnection | None = None
-        self._early: list[bytes] = []
-        self._earlySize = 0
+        self._upload: Upload = StreamedUpload(self, body)
         self._retried = False
-        self._requestInspector: Inspector | None = None
-        self._requestSpool: Spool | None = None
         self._response: ResponseHead | None = None
         self._responseBody: BodyReader | None = None
         self._delivery: Delivery | None = None
-        self._replay: Iterator[bytes] | None = None
+        self._replay: Pump | None = None
+        self._replayed: Spool | None = None
         self._afterReplay: list[bytes] = []
         self._replayTrailers: Fields | None = None
         self._begun = False
@@ -131,126 +130,78 @@ class Exchange:
     # The request.
 
     def start(self) -> None:
-        """Begin: look at the head if requests are looked at, and reach for the origin."""
-        if self._policy.inspectRequest and self._rules:
-            found = search(self._rules, self.head.raw, "request")
-            if found is not None:
-                self.blocked(found)
-                return
-            if not self.requestDone:
-                self._holdRequest()
-                return
-        self._connect(fresh=False)
-
-    def requestReceived(self, content: bytes) -> None:
-        """A piece of the request's body has come."""
-        if self._ended or not content:
+        """Begin: look at the request if requests are looked at, and reach for the origin."""
+        if not (self._policy.inspectRequest and self._rules):
+            self.reach()
             return
-        if self._requestSpool is not None:
-            self._lookAtRequest(self._requestSpool, content)
-        elif self._origin is not None:
-            self._sendContent(content)
+        found = self._lookAtHead()
+        if found is not None:
+            self.blocked(found)
+        elif self.requestDone:
+            self.reach()
         else:
-            self._early.append(content)
-            self._earlySize += len(content)
-            if self._earlySize > _MOST_EARLY:
-                self._client.hold("origin")
+            self._holdRequest()
 
-    def requestEnded(self) -> None:
-        """The request is complete."""
-        self.requestDone = True
-        if self._ended:
-            return
-        if self._requestInspector is not None:
-            self._requestHeld(self._requestInspector)
-        elif self._origin is not None:
-            self._endRequest()
+    def _lookAtHead(self) -> Finding | None:
+        """The request's head as it came, and its target as the origin may read it."""
+        plain = unquote_to_bytes(self.head.target)
+        return search(self._rules, self.head.raw, "request") or search(self._rules, plain, "request")
 
     def _holdRequest(self) -> None:
-        codings = self.head.fields.tokens(b"content-encoding")
+        fields = self.head.fields
         try:
-            self._requestInspector = Inspector(self._rules, codings, self._policy.decoding)
+            self._upload = HeldUpload(self, fields.tokens(b"content-encoding"), self._policy)
         except Undecodable as problem:
             self.refuse(415, f"the request's body can not be looked at: {problem}")
             return
-        self._requestSpool = Spool(self._policy.holding.memory)
-
-        if self.head.version is Version.HTTP11 and b"100-continue" in self.head.fields.tokens(b"expect"):
+        if self.head.version is Version.HTTP11 and b"100-continue" in fields.tokens(b"expect"):
             # The body is needed here before the origin hears of the request.
             self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _requestHeld(self, inspector: Inspector) -> None:
-        try:
-            inspector.end()
-        except Undecodable as problem:
-            self.refuse(415, f"the request's body can not be looked at: {problem}")
-        else:
-            self._connect(fresh=False)
+    def requestReceived(self, content: bytes) -> None:
+        """A piece of the request's body has come."""
+        if not self._ended and content:
+            self._upload.received(content)
 
-    def _lookAtRequest(self, spool: Spool, content: bytes) -> None:
-        assert self._requestInspector is not None
-        try:
-            found = self._requestInspector.feed(content)
-            spool.write(content)
-        except Undecodable as problem:
-            self.refuse(415, f"the request's body can not be looked at: {problem}")
-        except OSError as problem:
-            self.refuse(502, f"no room to hold the request: {problem.strerror}")
-        else:
-            if found is not None:
-                self.blocked(Finding(found.rule, "request", found.offset, found.coding))
-            elif spool.size > self._policy.holding.disk:
-                self.refuse(413, f"the request's body has over {self._policy.holding.disk} bytes")
+    def requestEnded(self, trailers: Fields) -> None:
+        """The request is complete."""
+        self.requestDone = True
+        if not self._ended:
+            self._upload.ended(trailers)
 
-    def _connect(self, fresh: bool) -> None:
-        self._connecting = Deferred.fromCoroutine(self._reach(fresh))
+    def reach(self, fresh: bool = False) -> None:
+        """Reach for the origin; C{fresh}: not over a connection that was used before."""
+        self._connecting = Deferred.fromCoroutine(self._connect(fresh))
         self._connecting.addErrback(self._unreachable)
 
-    async def _reach(self, fresh: bool) -> None:
+    async def _connect(self, fresh: bool) -> None:
         origin = await self._pool.get(self.route.origin, fresh)
         if self._ended:
             origin.abort()
             return
-        self._connecting = None
         self._origin = origin
         self.progressed()
-        self._sendRequest(origin)
+        origin.ask(self, self.head.method)
+        inspected = bool(self._rules)
+        origin.write(
+            forwardedRequest(self.head, self.route, self._body, self._name, inspected, self._upload.size)
+        )
+        self._upload.sendTo(origin)
+
+    def holdClient(self) -> None:
+        """Take no more from the client."""
+        self._client.hold("origin")
+
+    def releaseClient(self) -> None:
+        """Take more from the client."""
+        self._client.release("origin")
 
     def _unreachable(self, failure: Failure) -> None:
-        self._connecting = None
         if self._ended or failure.check(CancelledError):
             return
         sentence, _ = explain(failure)
         status = 504 if failure.check(TimeoutError) else 502
         self.refuse(status, f"{self.route.origin}: {sentence}")
-
-    def _sendRequest(self, origin: OriginConnection) -> None:
-        origin.ask(self, self.head.method)
-        spool = self._requestSpool
-        inspected = bool(self._rules)
-        heldSize = None if spool is None else spool.size
-        origin.write(forwardedRequest(self.head, self.route, self._body, self._name, inspected, heldSize))
-        if spool is not None:
-            for piece in spool.pieces():
-                origin.write(piece)
-            origin.requestSent()
-            return
-        early, self._early, self._earlySize = self._early, [], 0
-        for content in early:
-            self._sendContent(content)
-        self._client.release("origin")
-        if self.requestDone:
-            self._endRequest()
-
-    def _sendContent(self, content: bytes) -> None:
-        assert self._origin is not None
-        self._origin.write(encodeChunk(content) if isinstance(self._body, ChunkedBody) else content)
-
-    def _endRequest(self) -> None:
-        assert self._origin is not None
-        if isinstance(self._body, ChunkedBody):
-            self._origin.write(encodeLastChunk())
-        self._origin.requestSent()
 
     # ResponseReceiver: what comes from the origin.
 
@@ -267,7 +218,9 @@ class Exchange:
         self.progressed()
         self._response = head
         self._responseBody = body
+        # As it came, and as it goes on: that may differ in white space.
         found = search(self._rules, head.raw, "header section")
+        found = found or search(self._rules, head.encode(), "header section")
         if found is not None:
             self.blocked(found)
         else:
@@ -293,25 +246,23 @@ class Exchange:
         if silent and origin is not None and origin.exchanges > 1 and self._mayRepeat():
             # The origin closed a kept connection just as the request was on its way (RFC 9112, 9.3.1).
             self._retried = True
-            self._connect(fresh=True)
+            self.reach(fresh=True)
         else:
             self.refuse(502, f"{self.route.origin}: {why}")
 
     def originFull(self) -> None:
         """The origin reads too slowly: the client has to wait."""
         self.originIsFull = True
-        if not self.requestDone:
-            self._client.hold("origin")
+        self._upload.originFull()
 
     def originDrained(self) -> None:
         """The origin reads again."""
         self.progressed()
         self.originIsFull = False
-        self._client.release("origin")
+        self._upload.originDrained()
 
     def _mayRepeat(self) -> bool:
-        whole = self._requestSpool is not None or self._bodyless
-        return not self._retried and self.head.method in _REPEATABLE and whole
+        return not self._retried and self.head.method in _REPEATABLE and self._upload.repeatable
 
     def _deliveryFor(self, head: ResponseHead, body: BodyReader) -> Delivery | None:
         if not self._rules or body.done or self._policy.skips(head):
@@ -374,7 +325,7 @@ class Exchange:
         if self._replay is not None:
             self._afterReplay.append(piece)
         else:
-            self._client.write(encodeChunk(piece) if self._chunked else piece)
+            self._pass(piece)
 
     def complete(self, trailers: Fields) -> None:
         """Everything was sent."""
@@ -404,34 +355,32 @@ class Exchange:
         self._play(spool)
 
     def _play(self, spool: Spool) -> None:
-        self._replay = self._replayed(spool)
-        self._playOn()
+        self._replayed = spool
+        self._replay = Pump(spool, self._pass, self._playedOut, self._playedBadly)
+        if not self.clientFull:
+            self._replay.resume()
 
-    @staticmethod
-    def _replayed(spool: Spool) -> Iterator[bytes]:
-        try:
-            yield from spool.pieces()
-        finally:
-            spool.close()
+    def _pass(self, piece: bytes) -> None:
+        self._client.write(encodeChunk(piece) if self._chunked else piece)
 
-    def _playOn(self) -> None:
-        while self._replay is not None and not self.clientFull and not self._ended:
-            piece = next(self._replay, None)
-            if piece is not None:
-                self._client.write(encodeChunk(piece) if self._chunked else piece)
-                continue
-            self._replay = None
-            after, self._afterReplay = self._afterReplay, []
-            for content in after:
-                self.content(content)
-            if self._replayTrailers is not None:
-                self.complete(self._replayTrailers)
-            elif self._origin is not None and not self.clientFull:
-                self._origin.resume()
+    def _playedOut(self) -> None:
+        self._replay = None
+        after, self._afterReplay = self._afterReplay, []
+        for content in after:
+            self.content(content)
+        if self._replayTrailers is not None:
+            self.complete(self._replayTrailers)
+        elif self._origin is not None and not self.clientFull:
+            self._origin.resume()
+
+    def _playedBadly(self, problem: OSError) -> None:
+        self.refuse(502, f"the response that was held is lost: {problem.strerror}")
 
     def clientIsFull(self) -> None:
         """The client reads too slowly: the origin has to wait."""
         self.clientFull = True
+        if self._replay is not None:
+            self._replay.pause()
         if self._origin is not None:
             self._origin.pause()
 
@@ -440,7 +389,7 @@ class Exchange:
         self.progressed()
         self.clientFull = False
         if self._replay is not None:
-            self._playOn()
+            self._replay.resume()
         elif self._origin is not None:
             self._origin.resume()
 
@@ -474,7 +423,7 @@ class Exchange:
             return
         keep = self._keeps() and self.requestDone and not answer.verbatim
         self.status = answer.status
-        self._client.write(answer.encode(self.head.version, self.head.method, close=not keep))
+        self._client.write(answer.encode(self.head.version, self.head.method, close=not keep, now=time()))
         self._end(keep)
 
     def cancel(self) -> None:
@@ -500,7 +449,10 @@ class Exchange:
         delivery, self._delivery = self._delivery, None
         if delivery is not None:
             delivery.close()
-        if self._requestSpool is not None:
-            self._requestSpool.close()
-        self._replay = None
+        replay, self._replay = self._replay, None
+        if replay is not None:
+            replay.close()
+        if self._replayed is not None:
+            self._replayed.close()
+        self._upload.close()
         self._client.release("origin")

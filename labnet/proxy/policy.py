@@ -8,11 +8,12 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import Enum
 from http import HTTPStatus
 
 from labnet.proxy.inspection import DecodingLimits, Finding, Rule
-from labnet.proxy.wire import Fields, ResponseHead, Version
+from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
 
 __all__ = [
     "COURSE_404",
@@ -25,6 +26,7 @@ __all__ = [
     "Policy",
     "Uninspectable",
     "blockedAnswer",
+    "lastAnswer",
     "refusal",
 ]
 
@@ -152,7 +154,8 @@ class Answer:
 
     @ivar status: the status code.
     @ivar why: the reason, for the field C{X-Labnet-Filter} and for the log: one line of printable ASCII.
-    @ivar body: an HTML page.
+    @ivar body: what it carries.
+    @ivar mediaType: what that is.
     @ivar verbatim: these bytes instead of all of it; the connection closes after them.
     """
 
@@ -160,14 +163,16 @@ class Answer:
     why: str
     body: bytes
     verbatim: bytes = b""
+    mediaType: bytes = b"text/html; charset=utf-8"
 
-    def encode(self, version: Version, method: bytes, close: bool) -> bytes:
+    def encode(self, version: Version, method: bytes, close: bool, now: float) -> bytes:
         """
         The bytes to send.
 
         @param version: the client's.
         @param method: of the request; an answer to HEAD has no body.
         @param close: whether the connection closes after it.
+        @param now: the time, in seconds since 1970, for the Date.
         """
         if self.verbatim:
             return (
@@ -177,9 +182,10 @@ class Answer:
             )
         fields = Fields(
             [
-                (b"Content-Type", b"text/html; charset=utf-8"),
+                (b"Content-Type", self.mediaType),
                 (b"Content-Length", b"%d" % len(self.body)),
                 (b"Cache-Control", b"no-store"),
+                (b"Date", formatdate(now, usegmt=True).encode("ascii")),
                 (b"X-Labnet-Filter", self.why.encode("ascii", "replace")),
             ]
         )
@@ -209,6 +215,19 @@ def refusal(status: int, why: str) -> Answer:
         "<hr><p>labnet proxy</p></body></html>\n"
     )
     return Answer(status, f"refused; why={_quoted(why)}", page.encode("ascii"))
+
+
+def lastAnswer(head: RequestHead) -> Answer:
+    """
+    What is answered to an OPTIONS or TRACE request that may go no further (RFC 9110, 7.6.2): nothing, or
+    the request as it came, without what is nobody else's business.
+    """
+    if head.method == b"OPTIONS":
+        return Answer(200, "answered here; Max-Forwards is 0", b"", mediaType=b"text/plain")
+    fields = head.fields.without((b"authorization", b"cookie", b"proxy-authorization"))
+    line = b"%b %b %b\r\n" % (head.method, head.target, head.version.value)
+    body = line + fields.encode() + b"\r\n"
+    return Answer(200, "answered here; Max-Forwards is 0", body, mediaType=b"message/http")
 
 
 def _printable(text: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from time import time
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred
@@ -23,8 +24,8 @@ from labnet.net.splice import Splice
 from labnet.proxy.body import BodyReader, requestBody
 from labnet.proxy.client import OriginPool
 from labnet.proxy.exchange import Exchange
-from labnet.proxy.forwarding import viaNames
-from labnet.proxy.policy import Answer, Policy, refusal
+from labnet.proxy.forwarding import mostForwards, viaNames
+from labnet.proxy.policy import Answer, Policy, lastAnswer, refusal
 from labnet.proxy.target import Origin, Route, routeFixed, routeForward, routeTunnel
 from labnet.proxy.wire import (
     BadMessage,
@@ -205,7 +206,7 @@ class ProxyConnection(ServiceConnection):
         exchange.requestReceived(content)
         if body.done:
             self._ahead = body.rest
-            exchange.requestEnded()
+            exchange.requestEnded(body.trailers)
 
     def _begin(self, head: RequestHead) -> None:
         factory = self.factory
@@ -213,6 +214,9 @@ class ProxyConnection(ServiceConnection):
             raise BadMessage("the request has been here before: a loop of proxies", 508)
         if head.method == b"CONNECT":
             self._tunnel(head)
+            return
+        if mostForwards(head) == 0:
+            self._answer(lastAnswer(head))
             return
         route = self._route(head)
         body = self._body = requestBody(head)
@@ -231,6 +235,9 @@ class ProxyConnection(ServiceConnection):
 
     def persists(self, head: RequestHead) -> bool:
         """Whether the connection will be kept after the answer to this request."""
+        if head.version is Version.HTTP10 and self.factory.target is None:
+            # What such a client says of the connection, it may say to another proxy (RFC 9112, 9.3).
+            return False
         return head.persistent and not self.factory.settling and self._halfClosedSince is None
 
     def abort(self, why: str) -> None:
@@ -279,7 +286,8 @@ class ProxyConnection(ServiceConnection):
     def _answer(self, answer: Answer) -> None:
         head = self._head
         self._log(head, answer.status, answer.why)
-        self.write(answer.encode(Version.HTTP11, head.method if head else b"", close=True))
+        method = head.method if head is not None else b""
+        self.write(answer.encode(Version.HTTP11, method, close=True, now=time()))
         self._linger()
 
     def _linger(self) -> None:
@@ -303,7 +311,7 @@ class ProxyConnection(ServiceConnection):
         origin = routeTunnel(head)
         ports = self.factory.policy.connectPorts
         if self.factory.target is not None:
-            self._answer(refusal(405, "CONNECT is not for a proxy before one origin"))
+            self._answer(refusal(501, "CONNECT is not for a proxy before one origin"))
         elif ports and origin.port not in ports:
             self._answer(refusal(403, f"CONNECT to port {origin.port} is not allowed"))
         else:

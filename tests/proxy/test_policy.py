@@ -34,18 +34,19 @@ def test_theCoursesAnswerIsExactly160Bytes() -> None:
 def test_theCoursesAnswerIsSentVerbatim(version: Version) -> None:
     """Without a body after HEAD, with its close whatever else is wished."""
     answer = blockedAnswer(Policy(course404=True), FOUND)
-    assert answer.encode(version, b"GET", close=False) == COURSE_404
-    assert answer.encode(version, b"HEAD", close=True) == COURSE_404.removesuffix(COURSE_PAGE)
+    assert answer.encode(version, b"GET", close=False, now=0) == COURSE_404
+    assert answer.encode(version, b"HEAD", close=True, now=0) == COURSE_404.removesuffix(COURSE_PAGE)
 
 
 def test_aBlockedPage() -> None:
     answer = blockedAnswer(Policy(blockPage=b"<p>no</p>"), FOUND)
-    head, body = apart(answer.encode(Version.HTTP11, b"GET", close=False))
+    head, body = apart(answer.encode(Version.HTTP11, b"GET", close=False, now=0))
     assert (head.status, body) == (404, b"<p>no</p>")
     assert head.fields.lines == [
         (b"Content-Type", b"text/html; charset=utf-8"),
         (b"Content-Length", b"9"),
         (b"Cache-Control", b"no-store"),
+        (b"Date", b"Thu, 01 Jan 1970 00:00:00 GMT"),
         (b"X-Labnet-Filter", b'blocked; rule="SzamHalo"; where="body"; offset=17; coding="gzip"'),
     ]
 
@@ -53,7 +54,7 @@ def test_aBlockedPage() -> None:
 def test_theConnectionFieldOfAnAnswer() -> None:
     answer = refusal(502, "x")
     said = {
-        (version, close): apart(answer.encode(version, b"GET", close))[0].fields.values(b"connection")
+        (version, close): apart(answer.encode(version, b"GET", close, 0))[0].fields.values(b"connection")
         for version in Version
         for close in (False, True)
     }
@@ -67,15 +68,15 @@ def test_theConnectionFieldOfAnAnswer() -> None:
 
 def test_anAnswerToHeadHasTheSameHeadAndNoBody() -> None:
     answer = refusal(504, "late")
-    whole, head = (answer.encode(Version.HTTP11, method, True) for method in (b"GET", b"HEAD"))
+    whole, head = (answer.encode(Version.HTTP11, method, True, 0) for method in (b"GET", b"HEAD"))
     assert whole == head + answer.body
     assert answer.body
 
 
 def wellFormed(answer: Answer, filterField: bytes) -> None:
     """One head, one filter field in printable ASCII, a closed quoted-string, and the body it announces."""
-    head, body = apart(answer.encode(Version.HTTP11, b"GET", close=True))
-    assert len(head.fields) == 5
+    head, body = apart(answer.encode(Version.HTTP11, b"GET", close=True, now=0))
+    assert len(head.fields) == 6
     (value,) = head.fields.values(b"x-labnet-filter")
     assert value.startswith(filterField)
     assert len(value) < 2_000
@@ -116,7 +117,7 @@ def test_aReasonIsEscapedInThePage() -> None:
 
 
 def test_aStatusThatPythonDoesNotKnow() -> None:
-    assert refusal(599, "x").encode(Version.HTTP11, b"GET", True).startswith(b"HTTP/1.1 599 Unknown\r\n")
+    assert refusal(599, "x").encode(Version.HTTP11, b"GET", True, 0).startswith(b"HTTP/1.1 599 Unknown\r\n")
 
 
 @pytest.mark.parametrize(

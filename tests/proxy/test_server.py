@@ -270,12 +270,34 @@ def test_http10(makeWorld: MakeWorld) -> None:
     assert client.take() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello world"
     assert client.transport.halfClosed
 
-    keep = request[:-2] + b"Connection: keep-alive\r\n\r\n"
-    client = world.client()
-    client.says(keep)
-    origin.says(ok(b"hi"))
+    keep = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    client, _ = makeWorld(target=FIXED).exchange(keep, ok(b"hi"))
     assert client.take() == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi"
     assert not client.closed
+
+
+def test_http10KeepAliveIsNotForAForwardProxy(makeWorld: MakeWorld) -> None:
+    """What an HTTP/1.0 client says of its connection it may have meant for another (RFC 9112, 9.3)."""
+    request = GET.replace(b"HTTP/1.1", b"HTTP/1.0")[:-2] + b"Connection: keep-alive\r\n\r\n"
+    client, _ = makeWorld().exchange(request, ok(b"hi"))
+    assert b"Connection: close" in client.take()
+
+
+def test_maxForwards(makeWorld: MakeWorld) -> None:
+    """TRACE and OPTIONS that may go no further are answered here; the others go on with one less."""
+    world = makeWorld()
+    for method, body in ((b"TRACE", b"Accept: x"), (b"OPTIONS", b"")):
+        request = method + b" http://o.example/ HTTP/1.1\r\nHost: o.example\r\nAccept: x\r\nCookie: y\r\n"
+        client = world.client()
+        client.says(request + b"Max-Forwards: 0\r\n\r\n")
+        answer = client.take()
+        assert status(answer) == 200
+        assert body in answer
+        assert b"Cookie" not in answer
+        assert world.attempts == []
+    client.says(b"")
+    client, origin = makeWorld().exchange(request + b"Max-Forwards: 3\r\n\r\n")
+    assert b"Max-Forwards: 2\r\n" in origin.take()
 
 
 def test_interimResponses(makeWorld: MakeWorld) -> None:
@@ -378,11 +400,12 @@ LOOK = Policy(inspectRequest=True)
     "request_",
     [
         b"GET http://o.example/SzamHalo HTTP/1.1\r\nHost: o.example\r\n\r\n",
+        b"GET http://o.example/Szam%48alo HTTP/1.1\r\nHost: o.example\r\n\r\n",
         GET[:-2] + b"Cookie: SzamHalo\r\n\r\n",
         POST + b"Content-Length: 12\r\n\r\nxxSzamHaloxx",
         POST + b"Transfer-Encoding: chunked\r\n\r\n4\r\nSzam\r\n4\r\nHalo\r\n0\r\n\r\n",
     ],
-    ids=["target", "field", "body", "chunks"],
+    ids=["target", "encoded", "field", "body", "chunks"],
 )
 def test_aBlockedRequestReachesNoOrigin(makeWorld: MakeWorld, request_: bytes, step: int) -> None:
     """With inspectRequest the origin does not even see a connection."""
@@ -405,6 +428,28 @@ def test_aCleanRequestIsHeldThenSent(makeWorld: MakeWorld) -> None:
     client.says(b"5\r\nhello\r\n0\r\n\r\n")
     origin = world.origin()
     assert origin.take() == (b"POST / HTTP/1.1\r\nHost: o.example\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def test_aLongHeldRequestIsSentAsTheOriginReads(makeWorld: MakeWorld) -> None:
+    """What waits on disk goes to the origin piece by piece."""
+    policy = replace(LOOK, holding=Holding(memory=100, disk=10**7))
+    world = makeWorld(policy)
+    client = world.client()
+    body = bytes(range(256)) * 4_000
+    client.says(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    attempt = world.attempts[-1]
+    origin = attempt.prepare()
+    origin.fillsAt(65_536)
+    attempt.done(origin)
+    world.sides.append(origin)
+    received = origin.take()
+    assert len(received) < 400_000
+    while len(received) < len(body):
+        origin.drained()
+        received += origin.take()
+    assert received.partition(b"\r\n\r\n")[2] == body
+    origin.says(ok(b"thanks"))
+    assert client.take().endswith(b"thanks")
 
 
 @pytest.mark.parametrize("coding", [b"rot13", b"gzip"])
@@ -433,7 +478,7 @@ def test_aRequestThatCanNotBeLookedAt(makeWorld: MakeWorld, coding: bytes) -> No
 )
 def test_theUninspectableIsRefused(makeWorld: MakeWorld, response: bytes, why: bytes) -> None:
     """By default it is answered with 502 and the reason; with pass it goes through."""
-    client, origin = makeWorld(SMALL).exchange(GET, response)
+    client, _ = makeWorld(SMALL).exchange(GET, response)
     answer = client.take()
     assert status(answer) == 502
     assert why in answer
@@ -771,10 +816,10 @@ def test_fixedTarget(makeWorld: MakeWorld) -> None:
 
 
 def test_fixedTargetHasNoTunnels(makeWorld: MakeWorld) -> None:
-    """CONNECT is refused with 405."""
+    """CONNECT is refused with 501."""
     client = makeWorld(target=FIXED).client()
     client.says(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert status(client.take()) == 405
+    assert status(client.take()) == 501
 
 
 # Tunnels

@@ -121,10 +121,17 @@ class Attempt:
 
     def accept(self) -> Side:
         """The origin accepts."""
-        protocol = self.factory.buildProtocol(None)
-        side = Side(protocol)
-        self.made.callback(protocol)
+        side = self.prepare()
+        self.done(side)
         return side
+
+    def prepare(self) -> Side:
+        """The connection is made, but the proxy does not know yet."""
+        return Side(self.factory.buildProtocol(None))
+
+    def done(self, side: Side) -> None:
+        """The proxy learns of the connection."""
+        self.made.callback(side.protocol)
 
     def fail(self, error: Exception) -> None:
         """The origin can not be reached."""
