@@ -147,6 +147,18 @@ CATALOGUE: tuple[Entry, ...] = (
         foreground=True,
     ),
     Entry(
+        "chat",
+        Kind.SERVER,
+        "labnet.chat.tap",
+        (
+            "tcp:9999:interface=127.0.0.1",
+            "line=tcp:9998:interface=127.0.0.1",
+            "framed=tcp:9997:interface=127.0.0.1",
+            "web=tcp:9996:interface=127.0.0.1",
+        ),
+        "One chat room for plain, line and framed sockets, and for browsers.",
+    ),
+    Entry(
         "calculator",
         Kind.CLIENT,
         "labnet.calculator.clienttap",
@@ -202,6 +214,13 @@ CATALOGUE: tuple[Entry, ...] = (
         ("tcp:127.0.0.1:31337",),
         "Connects or listens, TCP, UDP, TLS or UNIX: labnet nc HOST PORT",
         called="nc",
+    ),
+    Entry(
+        "chat",
+        Kind.CLIENT,
+        "labnet.chat.clienttap",
+        ("tcp:127.0.0.1:9998",),
+        "Talks in a chat room, at a terminal or in a pipe.",
     ),
 )
 
