@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
@@ -52,6 +52,8 @@ def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
     console = Console()
 
     def failed(failure: Failure) -> int:
+        if failure.check(CancelledError):
+            return ExitStatus.INTERRUPTED
         sentence, status = explain(failure)
         if status is ExitStatus.BUG:
             failure.printTraceback(sys.stderr)
@@ -59,6 +61,8 @@ def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
         return status
 
     done: Deferred[int] = Deferred.fromCoroutine(tap.run(reactor, options, console))
+    # Ctrl-C stops the reactor: nobody waits for the answer any more.
+    reactor.addSystemEventTrigger("before", "shutdown", done.cancel)
     return done.addErrback(failed).addCallback(sys.exit)
 
 

@@ -113,8 +113,6 @@ class CalculatorClient(Protocol):
             return
         self._cancelQuiet()
         try:
-            if not self._unanswered:
-                raise ReplyNotUnderstood(_UNASKED)
             self._answer(self._reader.feed(data))
         except ReplyNotUnderstood:
             self._giveUp(Failure())

@@ -228,7 +228,8 @@ class _TextReplyReader(ReplyReader):
         self._buffer = b""
 
     def feed(self, data: bytes) -> list[Number | Fault]:
-        self._buffer += data
+        # White space may be the end of the reply before, which somebody sends with a newline.
+        self._buffer = (self._buffer + data).lstrip()
         if len(self._buffer) > self._LIMIT:
             raise ReplyNotUnderstood(f"a reply of over {self._LIMIT} bytes")
         return []

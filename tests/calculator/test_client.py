@@ -194,6 +194,20 @@ def test_aReplyThatNobodyAskedForIsNotKeptForTheNextQuestion(clock: Clock, profi
         client.lose()
 
 
+@pytest.mark.parametrize("profile", ["text", "json"])
+def test_aNewlineAfterAReplyIsNothing(clock: Clock, profile: str) -> None:
+    """Even when it comes late, by itself, or in front of the next reply."""
+    client = Client(clock, profile)
+    for number in (1, 2, 3):
+        client.ask(number)
+        client.protocol.dataReceived(b"\r\n" + PROFILES[profile].replies.encode(number))
+        clock.advance(0.1)
+        client.protocol.dataReceived(b"\n")
+        clock.advance(0.1)
+    assert client.results == [1, 2, 3]
+    client.lose()
+
+
 @pytest.mark.parametrize("extra", [1, 4, 5, 8])
 def test_aReplyWithTooMuchIsGivenAndTheConnectionIsNotUsedAgain(clock: Clock, extra: int) -> None:
     client = Client(clock, "int4")

@@ -4,6 +4,7 @@ The calculator against the course's programs, as separate processes, in both dir
 
 from __future__ import annotations
 
+import signal
 import struct
 import subprocess
 import sys
@@ -231,6 +232,19 @@ def test_serversThatDoNotAnswer(kind: str, status: int, sentence: str) -> None:
         if kind == "udp":
             server.waitFor("got one")
             assert server.output.count("got one") <= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: signal.Signals) -> None:
+    """Whoever ends it knows why: there is a status, and no sentence."""
+    source = SILENT.replace("c.recv(9)", 'c.recv(9); print("got", flush=True)')
+    with Running([sys.executable, "-c", source, "tcp"]) as server:
+        port = server.waitFor(r"listens on (\d+)")[1]
+        where = f"tcp:127.0.0.1:{port}"
+        client = Running([str(BIN / "labnet"), "calculator", "-c", where, "-t", "1000", "1", "+", "1"])
+        server.waitFor("^got")
+        assert client.stop(number) == 130
+        assert client.text == ""
 
 
 # The plugin of the client
