@@ -248,7 +248,8 @@ class Lines:
 
     def _answer(self, lines: list[tuple[bytes, bytes]]) -> list[bytes]:
         if self._style is Style.ACK:
-            lines = lines[:1]
+            # One is the last word.
+            lines = [] if self.over else lines[:1]
             self.over = self.over or bool(lines)
         return [self._reply(line) + ending for line, ending in lines]
 
