@@ -66,7 +66,7 @@ def inThread(
         if timer.active():
             timer.cancel()
 
-    late = Failure(TimeoutError(f"{what} took over {timeout:g} s"))
+    late = Failure(TimeoutError(string=f"{what} took over {timeout:g} s"))
     timer = reactor.callLater(timeout, tell, late)
     Thread(target=run, name="labnet look-up", daemon=True).start()
     return result

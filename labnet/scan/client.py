@@ -13,6 +13,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
@@ -38,6 +39,13 @@ _BATCH = 512
 _FEW = 32
 #: Descriptors that the rest of the process may need.
 _RESERVED = 128
+#: A server that is left at once may be in the middle of its first words, and many a plain program does not
+#: survive the reset that follows. So it is told of the end, and has so many seconds for them, ...
+_FAREWELL = 0.1
+#: ... as far as no more ports than these are open.
+_MOST_LEAVING = 64
+#: What is read, and thrown away, of its words.
+_LAST_WORDS = 65_536
 #: Linux lets a socket that was refused connect again; elsewhere its state is undefined then.
 _REUSABLE = sys.platform == "linux"
 
@@ -166,6 +174,7 @@ class Scan:
         self._again: deque[tuple[_Destination, int, int]] = deque()
         self._waiting: dict[_Attempt, None] = {}
         self._spare: dict[int, socket.socket] = {}
+        self._leaving: deque[tuple[float, socket.socket]] = deque()
         self._atOnce = max(1, pace.atOnce)
         self._turn: IDelayedCall | None = None
         self._timer: IDelayedCall | None = None
@@ -221,7 +230,7 @@ class Scan:
             self._later(0.0)
         self._progress(self.done)
         if self.done == self.total:
-            self._finish(None)
+            self._leaveAll()
         else:
             self._watch()
 
@@ -258,9 +267,13 @@ class Scan:
 
     def _short(self, destination: _Destination, index: int, tries: int, error: OSError) -> bool:
         """The machine can not begin another attempt now."""
-        if self._waiting:
+        if self._waiting or self._leaving:
             self._again.appendleft((destination, index, tries))
-            self._atOnce = len(self._waiting)
+            while self._leaving:
+                _close(self._leaving.popleft()[1])
+            self._atOnce = max(1, len(self._waiting))
+            if not self._waiting:
+                self._later(0.0)
             return False
         if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             # Not for lack of local ports: there is no way to that address at all.
@@ -287,17 +300,35 @@ class Scan:
         if verdict is Verdict.REFUSED and destination.local and _REUSABLE and tries == 1:
             self._keep(destination.family, handle)
         else:
-            toItself = verdict is Verdict.CONNECTED and _connectedToItself(handle)
-            handle.close()
-            if toItself:
+            if verdict is Verdict.CONNECTED and _connectedToItself(handle):
                 # The system chose the very port as the local one, which it does only where nothing listens.
                 verdict = Verdict.REFUSED
+            if verdict is Verdict.CONNECTED:
+                self._leave(handle)
+            else:
+                handle.close()
         if tries > 1 and verdict is not Verdict.NO_ANSWER:
             self._slowDown()
         if verdict is Verdict.NO_ANSWER and tries < self._pace.tries:
             self._again.append((destination, index, tries + 1))
         else:
             self._settle(destination, index, verdict)
+
+    def _leave(self, handle: socket.socket) -> None:
+        """End a connection that was made, politely."""
+        with suppress(OSError):
+            handle.shutdown(socket.SHUT_WR)
+        self._leaving.append((self._reactor.seconds() + _FAREWELL, handle))
+        if len(self._leaving) > _MOST_LEAVING:
+            _close(self._leaving.popleft()[1])
+
+    def _leaveAll(self) -> None:
+        """Everything has its verdict. The last connections still have their time."""
+        now = self._reactor.seconds()
+        if self._leaving and self._leaving[-1][0] > now and self._result is not None:
+            self._later(self._leaving[-1][0] - now)
+        else:
+            self._finish(None)
 
     def _keep(self, family: int, handle: socket.socket) -> None:
         if family in self._spare:
@@ -365,6 +396,15 @@ class Scan:
         for handle in self._spare.values():
             handle.close()
         self._spare.clear()
+        while self._leaving:
+            _close(self._leaving.popleft()[1])
+
+
+def _close(handle: socket.socket) -> None:
+    """Close a connection that was made; what is unread would turn the end into a reset."""
+    with suppress(OSError):
+        handle.recv(_LAST_WORDS)
+    handle.close()
 
 
 def _connectedToItself(handle: socket.socket) -> bool:

@@ -91,6 +91,8 @@ _GREETINGS = (
 
 def _calculated(reply: bytes) -> Identity | None:
     """What came of 12 + 34, packed as the course's default profile has it."""
+    if _DECIMAL.fullmatch(reply):
+        return Identity("calculator", "text")
     if len(reply) == 9 and reply[8:] in (b"R", b"E"):
         result, _, _ = struct.unpack("<ii1s", reply)
         return Identity("calculator", "struct9" if result == 46 else "struct9 or ffc")
@@ -100,8 +102,6 @@ def _calculated(reply: bytes) -> Identity | None:
             return Identity("calculator", "int4")
         # The operator came where its first operand should be.
         return Identity("calculator", "net") if math.isnan(real) else None
-    if _DECIMAL.fullmatch(reply):
-        return Identity("calculator", "text")
     if reply.startswith((b'{"result"', b'{"error"')):
         return Identity("calculator", "json")
     return None
