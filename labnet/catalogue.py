@@ -159,6 +159,17 @@ CATALOGUE: tuple[Entry, ...] = (
         "One chat room for plain, line and framed sockets, and for browsers.",
     ),
     Entry(
+        "files",
+        Kind.SERVER,
+        "labnet.files.tap",
+        (
+            "tcp:5000:interface=127.0.0.1",
+            "framed=tcp:5001:interface=127.0.0.1",
+            "http=tcp:5002:interface=127.0.0.1",
+        ),
+        "The files of a folder: the course's protocol, a framed one, and HTTP.",
+    ),
+    Entry(
         "calculator",
         Kind.CLIENT,
         "labnet.calculator.clienttap",
@@ -221,6 +232,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.chat.clienttap",
         ("tcp:127.0.0.1:9998",),
         "Talks in a chat room, at a terminal or in a pipe.",
+    ),
+    Entry(
+        "files",
+        Kind.CLIENT,
+        "labnet.files.clienttap",
+        ("tcp:127.0.0.1:5001",),
+        "Gets, puts and lists files: labnet files get NAME",
     ),
 )
 

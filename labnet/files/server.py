@@ -1,0 +1,543 @@
+"""
+The file server in the course's protocol and in the framed one; over HTTP it is L{labnet.files.web}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from labnet.files.access import Access, InThread
+from labnet.files.digests import Digests
+from labnet.files.pace import Pace
+from labnet.files.store import Incoming, Store, StoredFile
+from labnet.files.wire import (
+    COURSE_FOUND,
+    COURSE_NOT_FOUND,
+    FileHead,
+    FramedReader,
+    Get,
+    Head,
+    List,
+    Listing,
+    Put,
+    Ready,
+    Refusal,
+    Request,
+    Stored,
+    Trouble,
+    encodeHead,
+    parseRequest,
+)
+from labnet.net.framing import MessageTooLong
+from labnet.net.limits import Limits
+from labnet.net.lingering import LingeringConnection, LingeringFactory
+from labnet.net.logs import shown
+from labnet.net.sendfile import FileShrank, FileTransfer
+from labnet.net.sockets import SocketOptions
+
+__all__ = [
+    "CourseConnection",
+    "CourseFactory",
+    "FilesConnection",
+    "FilesFactory",
+    "FramedConnection",
+    "FramedFactory",
+    "Shelf",
+]
+
+#: A peer that moves fewer bytes than this in the whole idle time is idle.
+_WORTH = 64 * 1024
+#: Files in one answer to a C{list}.
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """
+    What the listeners of one file server share.
+
+    @ivar store: the folder.
+    @ivar access: who may write into it.
+    @ivar digests: of its files.
+    @ivar inThread: what takes a while goes there.
+    @ivar rate: bytes a second for each connection, each way; 0: as fast as it goes.
+    @ivar replace: whether writers may replace files.
+    """
+
+    store: Store
+    access: Access
+    digests: Digests
+    inThread: InThread
+    rate: float = 0.0
+    replace: bool = True
+
+
+class FilesConnection(LingeringConnection):
+    """
+    One client of the folder, in whatever protocol: sends files, takes uploads, one thing at a time.
+
+    A subclass keeps what it hears, calls L{proceed}, and says in L{advance} what comes next.
+    """
+
+    factory: FilesFactory
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__()
+        self.shelf = shelf
+        self.did: list[str] = []
+        self._out = Pace(shelf.rate)
+        self._in = Pace(shelf.rate)
+        self._moved = 0
+        self._transfer: FileTransfer | None = None
+        self._work: Deferred[None] | None = None
+        self._keeping = False
+        self._proceeding = False
+        self._allHeard = False
+        self._slow: IDelayedCall | None = None
+        self._incoming: Incoming | None = None
+
+    def advance(self) -> bool:
+        """
+        Nothing is under way: do the next thing that has come, if there is one.
+
+        @return: whether there was one, so that there may be another.
+        """
+        raise NotImplementedError
+
+    def refused(self, refusal: Refusal) -> None:
+        """What was under way is refused."""
+        raise NotImplementedError
+
+    @property
+    def working(self) -> bool:
+        """Whether something is under way that has to wait for something else than the peer."""
+        return self._work is not None
+
+    @property
+    def busy(self) -> bool:
+        return self.working or self._incoming is not None
+
+    def inputEnded(self) -> None:
+        self._allHeard = True
+        self.proceed()
+
+    def summary(self) -> str:
+        more = len(self.did) - 3
+        did = ", ".join(self.did[:3]) + (f" and {more} more" if more > 0 else "")
+        return f"{did or 'nothing'}, {self.bytesIn} bytes in, {self.bytesOut} out"
+
+    # One thing after another.
+
+    def proceed(self) -> None:
+        """Do what can be done now."""
+        if self._proceeding:
+            return
+        self._proceeding = True
+        try:
+            while not self.working and not self.over and self._step():
+                pass
+        finally:
+            self._proceeding = False
+        if self.working:
+            self.hold("working")
+            return
+        self.release("working")
+        if self._allHeard:
+            self.close("closed in the middle of a message" if self.busy else "closed by the peer")
+        else:
+            self.progressed()
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to be said."""
+        return self._closing or self.lingering
+
+    def _step(self) -> bool:
+        try:
+            return self.advance()
+        except Refusal as refusal:
+            self.refused(refusal)
+            return True
+
+    def work(self, doing: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Do this, and nothing else until it is done."""
+        self._work = running = Deferred.fromCoroutine(doing)
+        running.addErrback(self._troubled).addBoth(self._worked)
+
+    def _worked(self, result: object) -> None:
+        self._work = None
+        if isinstance(result, Failure):
+            self.factory.log.failure("a bug in connection {id}", result, id=self.connectionId)
+            self.drop("a bug in this service")
+        elif not self._closing:
+            self._guarded(self.proceed)
+
+    def _troubled(self, failure: Failure) -> None:
+        problem = failure.value
+        match problem:
+            case CancelledError() | ConnectionLost() | ConnectionDone():
+                pass  # The connection is gone.
+            case Refusal():
+                if not self._closing:
+                    self.refused(problem)
+            case FileShrank() | OSError():
+                self.drop(f"the file can not be sent ({problem})")
+            case _:
+                failure.raiseException()
+
+    async def wait(self, seconds: float) -> None:
+        """Let so much time pass."""
+        await deferLater(self.factory.clock, seconds)
+
+    # Sending
+
+    async def send(self, stored: StoredFile, offset: int, count: int) -> None:
+        """
+        Send a piece of a file, and be done when the last byte has been taken.
+
+        @raise FileShrank: it is not there any more.
+        """
+        self._unregister()
+        clock = self.factory.clock
+        transfer = self._transfer = FileTransfer(
+            clock,
+            self.transport,
+            stored.descriptor,
+            offset,
+            count,
+            sent=self._sent,
+            pace=lambda amount: self._out.delay(amount, clock.seconds()),
+            most=self._out.most,
+        )
+        try:
+            await transfer.start()
+        finally:
+            self._transfer = None
+        if not self._closing:
+            self._isProducer = True
+            self.transport.registerProducer(self, True)
+
+    def _sent(self, amount: int) -> None:
+        self.bytesOut += amount
+        self._count(amount)
+
+    def _count(self, amount: int) -> None:
+        """Something moves: that is not idleness, unless it is next to nothing."""
+        self._moved += amount
+        if self._moved >= min(_WORTH, self.shelf.rate or _WORTH):
+            self._moved = 0
+            self.touch()
+
+    # Receiving
+
+    def begin(self, name: bytes | str, size: int | None, replace: bool) -> None:
+        """
+        Begin an upload.
+
+        @raise Refusal: it can not be taken.
+        """
+        self._incoming = self.shelf.store.begin(name, size, replace=replace and self.shelf.replace)
+
+    def take(self, content: bytes) -> None:
+        """
+        A piece of it has come.
+
+        @raise Refusal: it can not be taken, and is over.
+        """
+        assert self._incoming is not None
+        self._count(len(content))
+        try:
+            self._incoming.write(content)
+        except Refusal:
+            self.abandon()
+            raise
+        wait = self._in.delay(len(content), self.factory.clock.seconds())
+        if wait and self._slow is None:
+            self.hold("rate")
+            self._slow = self.factory.clock.callLater(wait, self._released)
+
+    def _released(self) -> None:
+        self._slow = None
+        self.release("rate")
+
+    async def keep(self, sha256: str | None = None, mtime: float | None = None) -> Stored:
+        """
+        The upload is complete: check it, bring it to the disk, and let it appear.
+
+        @raise Refusal: it is not what was announced, or can not stand there.
+        """
+        incoming, self._incoming = self._incoming, None
+        assert incoming is not None
+        # What has come whole is kept, even if nobody waits any more to hear of it.
+        self._keeping = True
+        try:
+            if sha256 is not None and incoming.sha256 != sha256:
+                raise Refusal(Trouble.DAMAGED, "the digest does not fit: the file was damaged on its way")
+            await self.shelf.inThread(lambda: incoming.sync(mtime))
+            incoming.publish()
+            self.did.append(f"took {shown(incoming.name)}")
+            await self.shelf.inThread(incoming.syncFolder)
+            return Stored(incoming.name, incoming.received, incoming.sha256)
+        finally:
+            self._keeping = False
+            incoming.close()
+
+    def abandon(self) -> None:
+        """There will be no more of the upload; nothing of it stays."""
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.close()
+
+    def ended(self, reason: Failure) -> None:
+        self.abandon()
+        if self._slow is not None and self._slow.active():
+            self._slow.cancel()
+        transfer, self._transfer = self._transfer, None
+        if transfer is not None:
+            transfer.stop()
+        work, self._work = self._work, None
+        if work is not None and not self._keeping:
+            work.cancel()
+
+
+class FilesFactory(LingeringFactory):
+    """
+    A file server on one listener.
+
+    @param clock: the reactor, or a C{Clock} in a test.
+    @param shelf: the folder, and what belongs to it.
+    @param limits: how many connections, how long.
+    @param sockets: the TCP options of each connection.
+    """
+
+    service: ClassVar[str] = "files"
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        shelf: Shelf,
+        *,
+        limits: Limits | None = None,
+        sockets: SocketOptions | None = None,
+    ) -> None:
+        super().__init__(clock, limits=limits, sockets=sockets)
+        self.shelf = shelf
+
+
+# The course's protocol
+
+
+class CourseConnection(FilesConnection):
+    """
+    One client of the course's protocol: a name comes; C{OK}, the size and the bytes go, or C{NOT_FOUND}.
+
+    A name has no end. It is what came before a quiet time, a line feed, or the end of the client's half.
+
+    @param quiet: seconds without a byte that end a name.
+    @param pause: seconds between C{OK}, the size and the first byte: the course's client takes what one
+        read gives it for the size.
+    """
+
+    #: The course's servers read so much of a name.
+    LONGEST = 1_024
+
+    def __init__(self, shelf: Shelf, quiet: float, pause: float) -> None:
+        super().__init__(shelf)
+        self._quiet = quiet
+        self._pause = pause
+        self._name = b""
+        self._complete = False
+        self._silence: IDelayedCall | None = None
+
+    def started(self) -> None:
+        # Each of the three writes has to be a segment of its own, whatever the options say.
+        if hasattr(self.transport, "setTcpNoDelay"):
+            self.transport.setTcpNoDelay(True)
+
+    def heard(self, data: bytes) -> None:
+        if self.working or self._complete:
+            return  # Nothing comes after the name.
+        self._stopWaiting()
+        self._name += data
+        if b"\n" in data or len(self._name) > self.LONGEST:
+            self._named()
+        else:
+            self._silence = self.factory.clock.callLater(self._quiet, self._guarded, self._named)
+
+    def inputEnded(self) -> None:
+        if self._name and not self._complete:
+            self._named()
+        elif not self.working:
+            super().inputEnded()
+
+    def _named(self) -> None:
+        self._stopWaiting()
+        self._complete = True
+        self.proceed()
+
+    def _stopWaiting(self) -> None:
+        silence, self._silence = self._silence, None
+        if silence is not None and silence.active():
+            silence.cancel()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._name) and not self.over
+
+    def advance(self) -> bool:
+        if not self._complete:
+            return False
+        name = self._name.partition(b"\n")[0].removesuffix(b"\r")
+        self.work(self._give(self.shelf.store.open(name)))
+        return False
+
+    async def _give(self, stored: StoredFile) -> None:
+        try:
+            self.write(COURSE_FOUND)
+            await self.wait(self._pause)
+            self.write(b"%d" % stored.size)
+            await self.wait(self._pause)
+            await self.send(stored, 0, stored.size)
+        finally:
+            stored.close()
+        self.did.append(f"gave {shown(stored.name)}")
+        self.endWith(b"", "served")
+
+    def refused(self, refusal: Refusal) -> None:
+        self.did.append(f"refused {shown(self._name)}")
+        self.endWith(COURSE_NOT_FOUND, str(refusal))
+
+    def ended(self, reason: Failure) -> None:
+        self._stopWaiting()
+        super().ended(reason)
+
+
+class CourseFactory(FilesFactory):
+    """
+    The course's file server; C{quiet} and C{pause} are L{CourseConnection}'s, the others L{FilesFactory}'s.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        shelf: Shelf,
+        *,
+        quiet: float = 0.02,
+        pause: float = 0.02,
+        limits: Limits | None = None,
+        sockets: SocketOptions | None = None,
+    ) -> None:
+        super().__init__(clock, shelf, limits=limits, sockets=sockets)
+        self._quiet = quiet
+        self._pause = pause
+
+    def build(self) -> CourseConnection:
+        return CourseConnection(self.shelf, self._quiet, self._pause)
+
+
+# The framed protocol
+
+
+class FramedConnection(FilesConnection):
+    """
+    One client of the framed protocol: any number of requests, answered in order.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(shelf)
+        self._reader = FramedReader()
+        self._announced: Put | None = None
+
+    def heard(self, data: bytes) -> None:
+        self._reader.feed(data)
+        self.proceed()
+
+    @property
+    def busy(self) -> bool:
+        return super().busy or self._reader.pending
+
+    def advance(self) -> bool:
+        if self._announced is not None:
+            return self._takeMore(self._announced)
+        try:
+            head = self._reader.head()
+        except MessageTooLong as problem:
+            self.endWith(encodeHead(Refusal(Trouble.BAD_REQUEST, str(problem))), str(problem))
+            return False
+        if head is not None:
+            self._start(parseRequest(head))
+        return head is not None
+
+    def _start(self, request: Request) -> None:
+        match request:
+            case Get():
+                self.work(self._get(request))
+            case Put():
+                self.work(self._put(request))
+            case List(after):
+                entries, more = self.shelf.store.listing(after, _PAGE)
+                self.did.append("listed")
+                self._say(Listing(tuple(entries), more))
+
+    def _say(self, head: Head) -> None:
+        self.write(encodeHead(head))
+        self.touch()
+
+    def refused(self, refusal: Refusal) -> None:
+        self.did.append(f"refused ({refusal})")
+        if self._announced is not None:
+            # Its bytes are on their way, and nobody can tell them from the next request.
+            self._announced = None
+            self.endWith(encodeHead(refusal), str(refusal))
+        else:
+            self._say(refusal)
+
+    async def _get(self, request: Get) -> None:
+        stored = self.shelf.store.open(request.name)
+        try:
+            if request.offset > stored.size:
+                raise Refusal(Trouble.BAD_OFFSET, f"the file has {stored.size} bytes")
+            sha256 = await self.shelf.digests.of(stored)
+            self._say(FileHead(stored.name, request.offset, stored.size, sha256, stored.mtime))
+            await self.send(stored, request.offset, stored.size - request.offset)
+        finally:
+            stored.close()
+        self.touch()
+        self.did.append(f"gave {shown(stored.name)}")
+
+    async def _put(self, request: Put) -> None:
+        await self.shelf.access.login(self.host, request.user, request.password)
+        self.begin(request.name, request.size, request.replace)
+        self._announced = request
+        self._reader.expect(request.size)
+        self._say(Ready())
+
+    def _takeMore(self, announced: Put) -> bool:
+        content = self._reader.content()
+        if content:
+            self.take(content)
+        if not self._reader.contentLeft:
+            self._announced = None
+            self.work(self._keepIt(announced))
+            return True
+        return False
+
+    async def _keepIt(self, announced: Put) -> None:
+        self._say(await self.keep(announced.sha256, announced.mtime))
+
+
+class FramedFactory(FilesFactory):
+    """The framed file server; its parameters are L{FilesFactory}'s."""
+
+    def build(self) -> FramedConnection:
+        return FramedConnection(self.shelf)
