@@ -161,4 +161,4 @@ class Splice:
 
 
 def _timedOut(result: object, timeout: float) -> Origin:
-    raise TimeoutError(f"not connected in {timeout:g} s")
+    raise TimeoutError(string=f"not connected in {timeout:g} s")
