@@ -13,7 +13,6 @@ from twisted.logger import Logger
 from labnet.echo.dampening import Dampening, Patience
 from labnet.echo.wire import Echo, Pieces, Style, answerDatagram
 from labnet.net.datagram import ServiceDatagramProtocol
-from labnet.net.endpoints import withoutMapping
 from labnet.net.limits import DatagramLimits, Limits
 from labnet.net.lingering import LingeringConnection, LingeringFactory
 from labnet.net.sockets import SocketOptions
@@ -120,8 +119,7 @@ class EchoDatagramProtocol(ServiceDatagramProtocol):
         if answer is None:
             self.drop("an answer of our own")
             return
-        source = (withoutMapping(address[0]), address[1])
-        objection = self._dampening.objection(source, datagram, self.clock.seconds())
+        objection = self._dampening.objection(address, datagram, self.clock.seconds())
         if objection is not None:
             self.drop(objection)
         else:

@@ -93,6 +93,17 @@ def test_portsAreCountedApart() -> None:
         assert answers.count(None) == 2
 
 
+def test_aSilenceIsASilenceWhoeverTalksMeanwhile() -> None:
+    """One port that never stops does not keep the others' counts."""
+    dampening = Dampening(Patience(repeats=1))
+    talker = ("192.0.2.1", 1)
+    dampening.objection(talker, b"x", 0.0)
+    assert answered(dampening, [b"x"] * 5) == 2
+    for at in range(1, 20):
+        dampening.objection(talker, b"x", 0.1 * at)
+    assert answered(dampening, [b"x"] * 5, now=2.0) == 2
+
+
 def test_noLimit() -> None:
     dampening = Dampening(Patience(repeats=0, unbroken=0))
     assert answered(dampening, [b"x"] * 5000) == 5000

@@ -133,6 +133,16 @@ def test_halfALineDoesNotKeepTheConnection(clock: Clock) -> None:
     hangUp(protocol)
 
 
+def test_eachLineBeginsTheIdleTimeAnew(clock: Clock) -> None:
+    """Also when every piece ends in the middle of the next line."""
+    protocol, transport = connected(clock, partial(Lines, Style.RAW), Limits(idleTimeout=10.0))
+    for _ in range(30):
+        protocol.dataReceived(b"x\nx")
+        clock.advance(1.0)
+    assert not transport.disconnecting
+    protocol.connectionLost(done())
+
+
 def test_aStoppingServiceWaitsForTheRestOfALine(clock: Clock) -> None:
     protocol, transport = connected(clock, partial(Lines, Style.RAW))
     protocol.dataReceived(b"hal")
