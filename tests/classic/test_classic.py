@@ -137,6 +137,21 @@ def test_noiseWaitsForWhoDoesNotRead(clock: Clock) -> None:
     hangUp(protocol)
 
 
+def test_noiseThatIsNotTakenIsNotFollowedByMore(clock: Clock) -> None:
+    """The transport may say that it is full while it is written to."""
+    protocol, transport = connected(ChargenFactory(clock))
+    write = transport.write
+
+    def full(data: bytes) -> None:
+        write(data)
+        protocol.pauseProducing()
+
+    transport.write = full
+    clock.pump([CHARGEN_PAUSE] * 10)
+    assert transport.pieces == [NOISE] * 2
+    protocol.connectionLost(done())
+
+
 def test_noiseEndsWithTheService(clock: Clock) -> None:
     factory = ChargenFactory(clock)
     protocol, transport = connected(factory)
