@@ -171,28 +171,31 @@ class FilesConnection(LingeringConnection):
     def work(self, doing: Coroutine[Deferred[Any], Any, None]) -> None:
         """Do this, and nothing else until it is done."""
         self._work = running = Deferred.fromCoroutine(doing)
-        running.addErrback(self._troubled).addBoth(self._worked)
+        running.addBoth(self._worked).addErrback(self._bug)
 
     def _worked(self, result: object) -> None:
         self._work = None
         if isinstance(result, Failure):
-            self.factory.log.failure("a bug in connection {id}", result, id=self.connectionId)
-            self.drop("a bug in this service")
-        elif not self._closing:
+            if result.check(CancelledError, ConnectionLost, ConnectionDone):
+                return  # The connection is gone, even if nobody has told us yet.
+            self.troubled(result)
+        if not self._closing:
             self._guarded(self.proceed)
 
-    def _troubled(self, failure: Failure) -> None:
+    def _bug(self, failure: Failure) -> None:
+        self.factory.log.failure("a bug in connection {id}", failure, id=self.connectionId)
+        self.drop("a bug in this service")
+
+    def troubled(self, failure: Failure) -> None:
+        """What was under way has failed, and the connection has not."""
         problem = failure.value
-        match problem:
-            case CancelledError() | ConnectionLost() | ConnectionDone():
-                pass  # The connection is gone.
-            case Refusal():
-                if not self._closing:
-                    self.refused(problem)
-            case FileShrank() | OSError():
-                self.drop(f"the file can not be sent ({problem})")
-            case _:
-                failure.raiseException()
+        if isinstance(problem, Refusal):
+            if not self._closing:
+                self.refused(problem)
+        elif isinstance(problem, (FileShrank, OSError)):
+            self.drop(f"the file can not be sent ({problem})")
+        else:
+            failure.raiseException()
 
     async def wait(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -376,8 +379,9 @@ class CourseConnection(FilesConnection):
 
     def inputEnded(self) -> None:
         if self._name and not self._complete:
+            self._allHeard = True
             self._named()
-        elif not self.working:
+        else:
             super().inputEnded()
 
     def _named(self) -> None:

@@ -124,6 +124,8 @@ class Store:
         @raise Refusal: there is no such file, or none that may be given away.
         """
         checked = checkName(name, hidden=self.limits.hidden)
+        if _isPart(checked):
+            raise _partName()
         try:
             with self._open() as folder:
                 # A look first: to open some devices does something.
@@ -196,7 +198,7 @@ class Store:
         """
         checked = checkNewName(name, hidden=self.limits.hidden)
         if _isPart(checked):
-            raise Refusal(Trouble.BAD_NAME, "the name is that of an upload")
+            raise _partName()
         if size is not None and self.limits.largest and size > self.limits.largest:
             raise self.tooLarge()
         try:
@@ -452,6 +454,10 @@ def _mayStandThere(folder: int, name: str, replace: bool) -> os.stat_result | No
     if not replace:
         raise Refusal(Trouble.EXISTS, "there is a file of this name")
     return status
+
+
+def _partName() -> Refusal:
+    return Refusal(Trouble.BAD_NAME, "the name is that of an unfinished upload")
 
 
 def _notFound() -> Refusal:

@@ -10,9 +10,10 @@ import secrets
 from typing import ClassVar
 from urllib.parse import quote
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IProtocolNegotiationFactory, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from labnet.files.hypertext import (
     Content,
@@ -368,12 +369,12 @@ class WebConnection(FilesConnection):
         if not persists:
             self.endWith(b"", "answered")
 
-    def _troubled(self, failure: Failure) -> None:
+    def troubled(self, failure: Failure) -> None:
         problem = failure.value
         if isinstance(problem, BadMessage) and not self._closing:
             self._fail(problem.status, str(problem))
         else:
-            super()._troubled(failure)
+            super().troubled(failure)
 
 
 def _described(name: str) -> list[tuple[bytes, bytes]]:
@@ -399,6 +400,7 @@ def _sameOrigin(fields: Fields) -> bool:
     return not origins or (len(origins) == 1 and [origins[0].lower().partition(b"://")[2]] == hosts)
 
 
+@implementer(IProtocolNegotiationFactory)
 class WebFactory(FilesFactory):
     """The folder over HTTP; its parameters are L{FilesFactory}'s."""
 
@@ -415,6 +417,10 @@ class WebFactory(FilesFactory):
     ) -> None:
         super().__init__(clock, shelf, limits=limits, sockets=sockets)
         self._tokens = FormTokens()
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Over TLS: what is spoken here, to a client that offers several (ALPN)."""
+        return [b"http/1.1", b"http/1.0"]
 
     def build(self) -> WebConnection:
         return WebConnection(self.shelf, self._tokens)

@@ -1,0 +1,106 @@
+"""
+A folder, its servers in memory, and what the tests do with them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from labnet.files.access import Access
+from labnet.files.digests import Digests
+from labnet.files.passwords import PasswordHash, _scrypt
+from labnet.files.server import FilesConnection, FilesFactory, Shelf
+from labnet.files.store import Store, StoreLimits
+from labnet.net.sendfile import FileTransfer
+from tests.relay.connections import TCPTransport
+
+#: A cheap hash of the password "secret".
+SECRET = PasswordHash(2, 8, 1, b"salt", _scrypt("secret", b"salt", 2, 8, 1))
+PASSWORDS = {"joe": SECRET}
+
+
+def atOnce(call: Callable[[], Any]) -> Deferred[Any]:
+    """In place of a thread."""
+    return maybeDeferred(call)
+
+
+class Threads:
+    """Threads that run when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+
+    def __call__(self, call: Callable[[], Any]) -> Deferred[Any]:
+        result: Deferred[Any] = Deferred()
+        self.waiting.append((call, result))
+        return result
+
+    def runOne(self) -> None:
+        call, result = self.waiting.pop(0)
+        maybeDeferred(call).chainDeferred(result)
+
+
+def shelfOf(
+    folder: Path | str,
+    clock: Clock,
+    *,
+    passwords: dict[str, PasswordHash] | None = PASSWORDS,
+    limits: StoreLimits | None = None,
+    inThread: Callable[[Callable[[], Any]], Deferred[Any]] = atOnce,
+    rate: float = 0.0,
+    replace: bool = True,
+) -> Shelf:
+    store = Store(str(folder), limits)
+    access = Access(clock, passwords, inThread)
+    return Shelf(store, access, Digests(inThread), inThread, rate, replace)
+
+
+def connected(factory: FilesFactory, transport: TCPTransport | None = None) -> FilesConnection:
+    """A connection of the factory over a transport in memory."""
+    connection = factory.buildProtocol(None)
+    assert isinstance(connection, FilesConnection)
+    connection.makeConnection(transport or TCPTransport())
+    return connection
+
+
+def drain(connection: FilesConnection) -> bytes:
+    """Let everything that is being sent leave, and return what was written since the last time."""
+    transport: Any = connection.transport
+    while isinstance(transport.producer, FileTransfer):
+        transport.producer.resumeProducing()
+    written = transport.value()
+    transport.clear()
+    return bytes(written)
+
+
+def lose(connection: FilesConnection, *, cleanly: bool = False) -> None:
+    """The connection is gone."""
+    transport: Any = connection.transport
+    if transport.producer is not None:
+        producer, transport.producer = transport.producer, None
+        producer.stopProducing()
+    connection.connectionLost(Failure(ConnectionDone() if cleanly else ConnectionLost()))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Everything in a folder, hidden files too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def descriptors() -> int:
+    """How many are open in this process."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for tests that Hypothesis runs many times."""
+    return tempfile.TemporaryDirectory(prefix="labnet-test-")
