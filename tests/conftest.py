@@ -12,6 +12,15 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 
+def pytest_collection_finish() -> None:
+    """
+    What was imported by now stays: the collection after each test, which finds failed Deferreds that
+    nobody handled, need not look at it.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class LoggedFailures:
     """The failures that were logged during a test."""
 
