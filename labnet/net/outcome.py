@@ -6,6 +6,7 @@ every client.
 from __future__ import annotations
 
 import errno
+import os
 from enum import IntEnum
 
 from twisted.internet import error
@@ -71,6 +72,8 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
             return "connection lost before the answer was complete", ExitStatus.RESET
         case error.ConnectError() | error.ConnectBindError() | OSError() if number in _UNREACHABLE:
             return _told("the network does not reach it", problem), ExitStatus.UNREACHABLE
+        case error.ConnectError() if number:
+            return f"cannot connect: {os.strerror(number)}", ExitStatus.UNREACHABLE
         case error.ConnectError() | OSError():
             return " ".join(str(problem).split()), ExitStatus.UNREACHABLE
     return f"{type(problem).__name__}: {problem}", ExitStatus.BUG

@@ -4,7 +4,7 @@ Connecting to a peer.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.error import DNSLookupError
@@ -19,6 +19,8 @@ from labnet.netcat.server import PeerFactory
 from labnet.netcat.session import Session
 
 __all__ = ["converse", "converseOverDatagrams"]
+
+T = TypeVar("T")
 
 
 async def converse(
@@ -39,8 +41,20 @@ async def converse(
     """
     limits = Limits(idleTimeout=idleTimeout, grace=0.0)
     factory = PeerFactory(reactor, session, listening=False, limits=limits, sockets=sockets)
+    connecting = endpoint.connect(factory)
+
+    def giveUp(result: T) -> T:
+        """Whoever reads standard output may leave before there is a connection."""
+        connecting.cancel()
+        return result
+
+    session.done.addBoth(giveUp)
     try:
-        await endpoint.connect(factory)
+        try:
+            await connecting
+        except Exception:
+            if not session.over:
+                raise
         return await session.done
     finally:
         session.abandon()

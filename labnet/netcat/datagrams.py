@@ -144,7 +144,8 @@ class DatagramPeer(DatagramProtocol):
         idle, self._idle = self._idle, None
         if idle is not None and idle.active():
             idle.cancel()
-        self.transport.stopListening()
+        if self.transport is not None:
+            self.transport.stopListening()
         self._session.peerLost(self, reason)
 
     def _stir(self) -> None:

@@ -64,6 +64,9 @@ _VERDICTS = {
 }
 
 
+_CUT = "the peer ended its half without TLS's close_notify: what it sent may be cut short"
+
+
 class BadCertificate(ValueError):
     """A file of certificates or keys that can not be used; the text is one line for people."""
 
@@ -194,6 +197,9 @@ class SecureConnection(ProtocolWrapper):
     is; when the handshake is complete it tells its L{HandshakeListener}.
 
     @cvar HANDSHAKE: seconds that the handshake may take.
+    @ivar agreement: what the handshake came to, once it is complete.
+    @ivar cut: whether the peer ended its half without C{close_notify}. We may still send; in the end the
+        protocol is told.
     """
 
     HANDSHAKE = 10.0
@@ -207,6 +213,7 @@ class SecureConnection(ProtocolWrapper):
         self._timer: IDelayedCall | None = None
         self._problem: Failure | None = None
         self.agreement: Handshaken | None = None
+        self.cut = False
 
     # What the connection below does.
 
@@ -265,14 +272,20 @@ class SecureConnection(ProtocolWrapper):
                         self.wrappedProtocol.handshakeCompleted()
                 case Received(data):
                     self.wrappedProtocol.dataReceived(data)
-                case Ended():
-                    half = IHalfCloseableProtocol(self.wrappedProtocol, None)
-                    if half is not None:
-                        half.readConnectionLost()
-                    else:
-                        self.loseConnection()
+                case Ended(cut):
+                    self.cut = cut
+                    if cut:
+                        self._problem = Failure(ClientError(_CUT, ExitStatus.RESET))
+                    self._inputEnded()
                 case Failed(sentence):
                     self._fail(ClientError(sentence, self._statusOf()))
+
+    def _inputEnded(self) -> None:
+        half = IHalfCloseableProtocol(self.wrappedProtocol, None)
+        if half is not None:
+            half.readConnectionLost()
+        else:
+            self.loseConnection()
 
     def _statusOf(self) -> ExitStatus:
         return ExitStatus.NOT_UNDERSTOOD if self.agreement is None else ExitStatus.RESET

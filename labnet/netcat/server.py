@@ -82,7 +82,8 @@ class PeerConnection(ServiceConnection):
         self._session.peerReceived(self, data)
 
     def inputEnded(self) -> None:
-        self._session.peerEnded(self, self._ending)
+        cut = getattr(self.transport, "cut", False) is True
+        self._session.peerEnded(self, "FIN without close_notify" if cut else self._ending)
 
     def writeConnectionLost(self) -> None:
         self._halfEnded = True

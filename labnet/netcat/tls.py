@@ -40,7 +40,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The peer has ended its half, with C{close_notify}."""
+    """
+    The peer has ended its half.
+
+    @ivar cut: whether it did so without C{close_notify}. Then somebody else may have ended it, and what the
+        peer had to say is not known to be complete (RFC 8446, section 6.1).
+    """
+
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +102,13 @@ class TLSStream:
         return self._read()
 
     def inputEnded(self) -> list[TLSEvent]:
-        """
-        The connection below has ended. Without the peer's C{close_notify} before it, somebody may have
-        cut it (RFC 8446, section 6.1).
-        """
+        """The peer's half of the connection below has ended."""
         if self._inputEnded or self._failed:
             return []
-        self._failed = True
+        self._inputEnded = True
         if not self._handshaken:
-            return [Failed("the peer left during the TLS handshake")]
-        return [Failed("the peer left without close_notify: what it sent may be cut short")]
+            return [self._fail("the peer left during the TLS handshake")]
+        return [Ended(cut=True)]
 
     def write(self, data: bytes) -> None:
         """Say something to the peer, after the handshake."""
