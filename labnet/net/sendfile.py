@@ -29,7 +29,7 @@ from labnet.net.direct import SUPPORTED
 __all__ = ["FileShrank", "FileTransfer"]
 
 #: The kernel is asked for at most so much at a time, and sends what the socket has room for.
-_AT_ONCE = 4 * 1024 * 1024
+_AT_ONCE = 8 * 1024 * 1024
 #: What is read and written at a time where the kernel can not do it alone.
 _PIECE = 256 * 1024
 #: What one connection sends before the others have their turn.
