@@ -4,6 +4,8 @@ Bytes a second.
 
 from __future__ import annotations
 
+import math
+
 __all__ = ["Pace"]
 
 
@@ -22,7 +24,7 @@ class Pace:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._paidUntil = 0.0
+        self._paidUntil = -math.inf
 
     @property
     def most(self) -> int:

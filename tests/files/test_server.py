@@ -1,0 +1,665 @@
+"""
+The course's protocol and the framed one, over transports in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from labnet.files.server import CourseConnection, CourseFactory, FramedConnection, FramedFactory
+from labnet.files.store import StoreLimits
+from labnet.files.wire import (
+    FileHead,
+    FramedReader,
+    Get,
+    Head,
+    List,
+    Listing,
+    Put,
+    Ready,
+    Refusal,
+    Stored,
+    Trouble,
+    encodeHead,
+    parseReply,
+)
+from labnet.net.limits import Limits
+from tests.conftest import LoggedFailures
+from tests.files.world import Threads, connected, content, descriptors, drain, lose, scratch, shelfOf
+from tests.relay.connections import TCPTransport, hangUp
+
+DATA = b"some bytes of a file"
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(DATA)
+    return tmp_path / "folder"
+
+
+@pytest.fixture(autouse=True)
+def noDescriptorsLeft() -> Iterator[None]:
+    before = descriptors()
+    yield
+    assert descriptors() == before
+
+
+# The course's protocol
+
+
+def course(folder: Path, clock: Clock, **options: float) -> CourseConnection:
+    connection = connected(CourseFactory(clock, shelfOf(folder, clock), **options))
+    assert isinstance(connection, CourseConnection)
+    return connection
+
+
+def test_threeWritesWithTimeBetweenThem(folder: Path, clock: Clock) -> None:
+    """C{OK}, the size and the first byte never leave together, and each leaves at once."""
+    connection = course(folder, clock)
+    transport = connection.transport
+    assert isinstance(transport, TCPTransport)
+    assert transport.noDelay
+    connection.dataReceived(b"file\n")
+    assert drain(connection) == b"OK"
+    clock.advance(0.019)
+    assert drain(connection) == b""
+    clock.advance(0.002)
+    assert drain(connection) == b"20"
+    clock.advance(0.019)
+    assert drain(connection) == b""
+    clock.advance(0.002)
+    assert drain(connection) == DATA
+    assert transport.halfClosed
+    connection.readConnectionLost()
+    hangUp(connection)
+
+
+def test_aNameEndsWithSilence(folder: Path, clock: Clock) -> None:
+    """However it is cut; each piece begins the silence anew."""
+    connection = course(folder, clock)
+    for byte in b"file":
+        connection.dataReceived(bytes([byte]))
+        clock.advance(0.019)
+    assert drain(connection) == b""
+    clock.advance(0.002)
+    assert drain(connection) == b"OK"
+    lose(connection)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_aNameEndsWithALine(folder: Path, clock: Clock, end: bytes) -> None:
+    connection = course(folder, clock)
+    connection.dataReceived(b"file" + end + b"and more")
+    connection.dataReceived(b"and more")
+    assert drain(connection) == b"OK"
+    lose(connection)
+
+
+def test_aNameEndsWithTheClientsHalf(folder: Path, clock: Clock) -> None:
+    connection = course(folder, clock)
+    connection.dataReceived(b"file")
+    connection.readConnectionLost()
+    assert drain(connection) == b"OK"
+    clock.advance(0.03)
+    clock.advance(0.03)
+    assert drain(connection).endswith(DATA)
+    hangUp(connection)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"nothing",
+        b"../file",
+        b"/etc/passwd",
+        b"\0",
+        b"\xff",
+        b"\xc0\xaf",
+        b"\n",
+        b"x" * 1025,
+        b"x" * 100_000,
+        b"a/b",
+    ],
+)
+def test_whatIsNotThere(folder: Path, clock: Clock, name: bytes) -> None:
+    """One answer for everything; and then the end."""
+    connection = course(folder, clock)
+    connection.dataReceived(name)
+    clock.advance(0.03)
+    assert drain(connection) == b"NOT_FOUND"
+    connection.readConnectionLost()
+    hangUp(connection)
+
+
+def test_nothingIsAnsweredToNothing(folder: Path, clock: Clock) -> None:
+    connection = course(folder, clock)
+    connection.readConnectionLost()
+    assert drain(connection) == b""
+    hangUp(connection)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.021, 0.05])
+def test_aClientThatVanishes(folder: Path, clock: Clock, seconds: float) -> None:
+    """In every state; the file is let go of, and no timer stays."""
+    connection = course(folder, clock)
+    connection.dataReceived(b"file")
+    clock.advance(seconds)
+    clock.advance(seconds)
+    clock.advance(seconds)
+    lose(connection)
+
+
+def test_aClientThatStaysAfterTheEnd(folder: Path, clock: Clock) -> None:
+    """It has two seconds; then it is closed."""
+    connection = course(folder, clock)
+    connection.dataReceived(b"nothing\n")
+    drain(connection)
+    clock.pump([0.5] * 5)
+    hangUp(connection)
+
+
+# The framed protocol
+
+
+def framed(folder: Path, clock: Clock, **options: object) -> FramedConnection:
+    connection = connected(FramedFactory(clock, shelfOf(folder, clock, **options)))  # type: ignore[arg-type]
+    assert isinstance(connection, FramedConnection)
+    return connection
+
+
+class Answers:
+    """What a server has answered, taken apart."""
+
+    def __init__(self, connection: FramedConnection) -> None:
+        self.connection = connection
+        self._reader = FramedReader()
+
+    def ask(self, *requests: Head) -> None:
+        self.connection.dataReceived(b"".join(map(encodeHead, requests)))
+
+    def next(self) -> Listing | FileHead | Ready | Stored | Refusal | None:
+        self._reader.feed(drain(self.connection))
+        head = self._reader.head()
+        try:
+            return parseReply(head) if head is not None else None
+        except Refusal as refusal:
+            return refusal
+
+    def trouble(self) -> Trouble:
+        refusal = self.next()
+        assert isinstance(refusal, Refusal)
+        assert "/" not in str(refusal)
+        return refusal.trouble
+
+    def content(self, count: int) -> bytes:
+        self._reader.expect(count)
+        content = self._reader.content()
+        assert not self._reader.contentLeft
+        return content
+
+    def get(self, name: str, offset: int = 0) -> tuple[FileHead, bytes]:
+        self.ask(Get(name, offset))
+        head = self.next()
+        assert isinstance(head, FileHead)
+        return head, self.content(head.size - head.offset)
+
+    def put(self, name: str, data: bytes, *, replace: bool = False) -> Stored | Refusal:
+        self.ask(Put(name, len(data), digest(data), None, replace, "joe", "secret"))
+        ready = self.next()
+        if isinstance(ready, Refusal):
+            return ready
+        assert ready == Ready()
+        self.connection.dataReceived(data)
+        stored = self.next()
+        assert isinstance(stored, (Stored, Refusal))
+        return stored
+
+
+def end(answers: Answers) -> None:
+    """The client is done."""
+    answers.connection.readConnectionLost()
+    hangUp(answers.connection)
+
+
+def test_aFileFromAnOffset(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock))
+    for offset in (0, 5, len(DATA)):
+        head, data = answers.get("file", offset)
+        assert data == DATA[offset:]
+        mtime = (folder / "file").stat().st_mtime
+        assert head == FileHead("file", offset, len(DATA), digest(DATA), mtime)
+    end(answers)
+
+
+@pytest.mark.parametrize("offset", [len(DATA) + 1, 2**63 - 1])
+def test_anOffsetBehindTheEnd(folder: Path, clock: Clock, offset: int) -> None:
+    answers = Answers(framed(folder, clock))
+    answers.ask(Get("file", offset), List())
+    assert answers.trouble() is Trouble.BAD_OFFSET
+    assert isinstance(answers.next(), Listing)
+    end(answers)
+
+
+def test_aList(folder: Path, clock: Clock) -> None:
+    for number in range(600):
+        (folder / f"{number:03}").write_bytes(b"x")
+    answers = Answers(framed(folder, clock))
+    answers.ask(List())
+    listing = answers.next()
+    assert isinstance(listing, Listing)
+    assert (len(listing.entries), listing.more) == (500, True)
+    answers.ask(List(listing.entries[-1].name))
+    rest = answers.next()
+    assert isinstance(rest, Listing)
+    assert [entry.name for entry in rest.entries] == [
+        *(f"{number:03}" for number in range(500, 600)),
+        "file",
+    ]
+    assert not rest.more
+    end(answers)
+
+
+def test_anUpload(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock))
+    assert answers.put("new", b"x" * 100_000) == Stored("new", 100_000, digest(b"x" * 100_000))
+    assert answers.get("new")[1] == b"x" * 100_000
+    assert answers.put("empty", b"") == Stored("empty", 0, digest(b""))
+    assert content(folder) == {"file": DATA, "new": b"x" * 100_000, "empty": b""}
+    end(answers)
+
+
+def test_anUploadThatReplaces(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock))
+    refused = answers.put("file", b"new")
+    assert isinstance(refused, Refusal)
+    assert refused.trouble is Trouble.EXISTS
+    assert isinstance(answers.put("file", b"new", replace=True), Stored)
+    assert content(folder) == {"file": b"new"}
+    assert answers.get("file")[0].sha256 == digest(b"new")
+    end(answers)
+
+
+def test_aServerWhereNothingIsReplaced(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock, replace=False))
+    refused = answers.put("file", b"new", replace=True)
+    assert isinstance(refused, Refusal)
+    assert content(folder) == {"file": DATA}
+    end(answers)
+
+
+def test_anUploadThatIsDamaged(folder: Path, clock: Clock) -> None:
+    """The digest does not fit: nothing appears, and the connection goes on, for all its bytes have come."""
+    answers = Answers(framed(folder, clock))
+    answers.ask(Put("new", 5, digest(b"hello"), None, False, "joe", "secret"))
+    assert answers.next() == Ready()
+    answers.connection.dataReceived(b"hellO")
+    assert answers.trouble() is Trouble.DAMAGED
+    assert content(folder) == {"file": DATA}
+    assert answers.get("file")[1] == DATA
+    end(answers)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "trouble"),
+    [
+        ("", "", Trouble.DENIED),
+        ("joe", "wrong", Trouble.DENIED),
+        ("jim", "secret", Trouble.DENIED),
+        ("joe", "", Trouble.DENIED),
+    ],
+)
+def test_whoMayNotWrite(folder: Path, clock: Clock, user: str, password: str, trouble: Trouble) -> None:
+    answers = Answers(framed(folder, clock))
+    answers.ask(Put("new", 5, digest(b"hello"), None, False, user, password))
+    assert answers.trouble() is trouble
+    end(answers)
+
+
+def test_withoutPasswordsNobodyMayWrite(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock, passwords=None))
+    refused = answers.put("new", b"hello")
+    assert isinstance(refused, Refusal)
+    assert refused.trouble is Trouble.READ_ONLY
+    end(answers)
+
+
+def test_passwordsAreNotTriedFast(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock))
+    found = []
+    for _ in range(10):
+        answers.ask(Put("new", 5, digest(b"hello"), None, False, "joe", "wrong"))
+        found.append(answers.trouble())
+    assert found.count(Trouble.DENIED) == 2
+    assert found.count(Trouble.BUSY) == 8
+    clock.advance(1.5)
+    # Whoever was right once is known, and need not wait.
+    for number in range(5):
+        assert isinstance(answers.put(f"new{number}", b"x"), Stored)
+    end(answers)
+
+
+@pytest.mark.parametrize("cleanly", [True, False])
+@pytest.mark.parametrize("share", [0, 1, 50, 99])
+def test_aPeerThatVanishesInAnUpload(folder: Path, clock: Clock, share: int, cleanly: bool) -> None:
+    answers = Answers(framed(folder, clock))
+    answers.ask(Put("file", 100, digest(b"x" * 100), None, True, "joe", "secret"))
+    assert answers.next() == Ready()
+    answers.connection.dataReceived(b"x" * share)
+    if cleanly:
+        end(answers)
+    else:
+        lose(answers.connection)
+    assert content(folder) == {"file": DATA}
+
+
+def test_moreThanWasAnnouncedIsTheNextRequest(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock))
+    answers.ask(Put("new", 5, digest(b"hello"), None, False, "joe", "secret"))
+    assert answers.next() == Ready()
+    answers.connection.dataReceived(b"hello" + encodeHead(List()))
+    assert isinstance(answers.next(), Stored)
+    assert isinstance(answers.next(), Listing)
+    end(answers)
+
+
+def test_aDiskThatFillsUpInTheMiddle(folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer, no rest on the disk, and the end: what still comes belongs to the upload."""
+    answers = Answers(framed(folder, clock))
+    answers.ask(Put("file", 100, digest(b"x" * 100), None, True, "joe", "secret"))
+    assert answers.next() == Ready()
+    answers.connection.dataReceived(b"x" * 50)
+
+    def full(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("labnet.files.store.os.write", full)
+    answers.connection.dataReceived(b"x" * 10)
+    assert answers.trouble() is Trouble.NO_ROOM
+    answers.connection.dataReceived(b"x" * 40)
+    assert answers.connection.lingering
+    assert content(folder) == {"file": DATA}
+    lose(answers.connection)
+
+
+def test_theQuota(folder: Path, clock: Clock) -> None:
+    answers = Answers(framed(folder, clock, limits=StoreLimits(largest=50, quota=100, mostFiles=3)))
+    for size, expected in (
+        (51, Trouble.TOO_LARGE),
+        (50, None),
+        (50, Trouble.NO_ROOM),
+        (10, None),
+        (1, Trouble.NO_ROOM),
+    ):
+        result = answers.put(f"f{size}{expected}", b"x" * size)
+        assert (result.trouble if isinstance(result, Refusal) else None) is expected
+    end(answers)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"request":"delete"}',
+        b"\xff\xfe",
+        b"\0" * 100,
+        b'{"request":"get","name":"../x"}',
+        b"[" * 60_000,
+    ],
+)
+def test_badRequestsAreAnsweredAndTheConnectionGoesOn(folder: Path, clock: Clock, head: bytes) -> None:
+    answers = Answers(framed(folder, clock))
+    answers.connection.dataReceived(len(head).to_bytes(4, "big") + head + encodeHead(List()))
+    assert answers.trouble() in (Trouble.BAD_REQUEST, Trouble.BAD_NAME)
+    assert isinstance(answers.next(), Listing)
+    end(answers)
+
+
+@pytest.mark.parametrize("length", [2**18 + 1, 2**31, 2**32 - 1])
+def test_aLengthThatLiesEndsTheConnection(folder: Path, clock: Clock, length: int) -> None:
+    answers = Answers(framed(folder, clock))
+    answers.ask(List())
+    answers.connection.dataReceived(length.to_bytes(4, "big") + b"x" * 1000)
+    assert isinstance(answers.next(), Listing)
+    assert answers.trouble() is Trouble.BAD_REQUEST
+    end(answers)
+
+
+def test_aByteAtATime(folder: Path, clock: Clock) -> None:
+    """An upload, a list and a get in single bytes, and all in one piece."""
+    data = b"x" * 300
+    requests = encodeHead(Put("new", 300, digest(data), None, True, "joe", "secret")) + data
+    requests += encodeHead(List()) + encodeHead(Get("new")) + encodeHead(Get("nothing"))
+    for pieces in ([requests], [bytes([byte]) for byte in requests]):
+        answers = Answers(framed(folder, clock))
+        for piece in pieces:
+            answers.connection.dataReceived(piece)
+        assert answers.next() == Ready()
+        assert answers.next() == Stored("new", 300, digest(data))
+        assert isinstance(answers.next(), Listing)
+        head = answers.next()
+        assert isinstance(head, FileHead)
+        assert answers.content(300) == data
+        assert answers.trouble() is Trouble.NOT_FOUND
+        end(answers)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.binary(max_size=50), max_size=10))
+def test_noBytesBreakTheServers(pieces: list[bytes]) -> None:
+    clock = Clock()
+    with scratch() as name:
+        shelf = shelfOf(name, clock)
+        for factory in (FramedFactory(clock, shelf), CourseFactory(clock, shelf)):
+            connection = connected(factory)
+            for piece in pieces:
+                connection.dataReceived(piece)
+            lose(connection)
+        assert content(Path(name)) == {}
+    assert not clock.getDelayedCalls()
+
+
+def test_manyRequestsInOnePiece(folder: Path, clock: Clock) -> None:
+    """Thousands, answered one after another and not one within another."""
+    answers = Answers(framed(folder, clock))
+    answers.ask(*[List()] * 3_000, *[Get("nothing")] * 3_000)
+    for _ in range(3_000):
+        assert isinstance(answers.next(), Listing)
+    for _ in range(3_000):
+        assert answers.trouble() is Trouble.NOT_FOUND
+    end(answers)
+
+
+def test_nothingIsReadWhileAFileIsSent(folder: Path, clock: Clock) -> None:
+    """And what was read before waits; the answers keep their order."""
+    (folder / "file").write_bytes(b"x" * 1_000_000)
+    answers = Answers(framed(folder, clock))
+    transport = answers.connection.transport
+    assert isinstance(transport, TCPTransport)
+    answers.ask(Get("file"), List())
+    assert not transport.reading
+    assert len(transport.value()) < 400_000
+    head = answers.next()
+    assert isinstance(head, FileHead)
+    assert len(answers.content(1_000_000)) == 1_000_000
+    assert isinstance(answers.next(), Listing)
+    assert transport.reading
+    end(answers)
+
+
+def test_aPeerThatVanishesWhileAFileIsSent(
+    folder: Path, clock: Clock, loggedFailures: LoggedFailures
+) -> None:
+    (folder / "file").write_bytes(b"x" * 1_000_000)
+    connection = framed(folder, clock)
+    connection.dataReceived(encodeHead(Get("file")) + encodeHead(List()))
+    lose(connection)
+
+
+def test_aFileThatShrinksIsNotPaddedNorWaitedFor(folder: Path, clock: Clock) -> None:
+    (folder / "file").write_bytes(b"x" * 1_000_000)
+    connection = framed(folder, clock)
+    connection.dataReceived(encodeHead(Get("file")))
+    (folder / "file").write_bytes(b"")
+    transport = connection.transport
+    assert isinstance(transport, TCPTransport)
+    drain(connection)
+    assert transport.disconnected
+    hangUp(connection)
+
+
+# What takes a while
+
+
+def test_theDigestIsComputedOnce(folder: Path, clock: Clock) -> None:
+    """For all who ask meanwhile, and for all who come later, until the file changes."""
+    threads = Threads()
+    shelf = shelfOf(folder, clock, inThread=threads)
+    factory = FramedFactory(clock, shelf)
+    clients = [Answers(connected(factory)) for _ in range(5)]  # type: ignore[arg-type]
+    for client in clients:
+        client.ask(Get("file"))
+        assert client.next() is None
+    assert len(threads.waiting) == 1
+    threads.runOne()
+    for client in clients:
+        assert isinstance(client.next(), FileHead)
+        assert client.content(len(DATA)) == DATA
+    clients[0].get("file")
+    assert not threads.waiting
+    (folder / "file").write_bytes(b"changed")
+    clients[0].ask(Get("file"))
+    threads.runOne()
+    changed = clients[0].next()
+    assert isinstance(changed, FileHead)
+    assert changed.sha256 == digest(b"changed")
+    for client in clients:
+        lose(client.connection)
+
+
+def test_whoeverLeavesDuringTheDigestLeavesNothing(folder: Path, clock: Clock) -> None:
+    """The thread ends by itself, and its descriptor is closed then and not before."""
+    threads = Threads()
+    connection = framed(folder, clock, inThread=threads)
+    connection.dataReceived(encodeHead(Get("file")))
+    lose(connection)
+    threads.runOne()
+
+
+def test_whatCameWholeIsKeptEvenIfNobodyWaits(folder: Path, clock: Clock) -> None:
+    """The peer vanishes while its upload is brought to the disk."""
+    threads = Threads()
+    connection = framed(folder, clock, inThread=threads)
+    connection.dataReceived(encodeHead(Put("new", 5, digest(b"hello"), None, False, "joe", "secret")))
+    threads.runOne()
+    connection.dataReceived(b"hello")
+    lose(connection)
+    while threads.waiting:
+        threads.runOne()
+    assert content(folder) == {"file": DATA, "new": b"hello"}
+
+
+# Limits
+
+
+def test_aRateOfBytesASecond(folder: Path, clock: Clock) -> None:
+    (folder / "file").write_bytes(b"x" * 100_000)
+    connection = framed(folder, clock, rate=10_000)
+    connection.dataReceived(encodeHead(Get("file")))
+    received = len(drain(connection))
+    for _ in range(70):
+        clock.advance(0.1)
+        received += len(drain(connection))
+    assert 75_000 <= received <= 85_000
+    lose(connection)
+
+
+def test_aRateForUploads(folder: Path, clock: Clock) -> None:
+    """Who sends faster is not read from for a while."""
+    answers = Answers(framed(folder, clock, rate=10_000))
+    transport = answers.connection.transport
+    assert isinstance(transport, TCPTransport)
+    answers.ask(Put("new", 100_000, digest(b"x" * 100_000), None, False, "joe", "secret"))
+    assert answers.next() == Ready()
+    seconds = 0.0
+    for _ in range(10):
+        while not transport.reading:
+            clock.advance(0.1)
+            seconds += 0.1
+        answers.connection.dataReceived(b"x" * 10_000)
+    assert 7 <= seconds <= 10
+    assert isinstance(answers.next(), Stored)
+    lose(answers.connection)
+
+
+def idle(
+    folder: Path,
+    clock: Clock,
+    start: Callable[[FramedConnection], object],
+    step: Callable[[FramedConnection], object],
+) -> float:
+    """How long a connection lasts on which this happens each second."""
+    factory = FramedFactory(clock, shelfOf(folder, clock), limits=Limits(idleTimeout=10))
+    connection = connected(factory)
+    assert isinstance(connection, FramedConnection)
+    transport = connection.transport
+    assert isinstance(transport, TCPTransport)
+    start(connection)
+    for second in range(60):
+        if transport.disconnected:
+            hangUp(connection)
+            return second
+        step(connection)
+        clock.pump([0.25] * 4)
+    lose(connection)
+    return 60
+
+
+def announce(connection: FramedConnection) -> None:
+    connection.dataReceived(encodeHead(Put("new", 2**20 * 100, digest(b""), None, False, "joe", "secret")))
+
+
+def test_whoSendsAByteASecondIsIdle(folder: Path, clock: Clock) -> None:
+    assert 9 <= idle(folder, clock, announce, lambda connection: connection.dataReceived(b"x")) <= 12
+    assert content(folder) == {"file": DATA}
+
+
+def test_whoSendsWithoutPauseIsNot(folder: Path, clock: Clock) -> None:
+    assert idle(folder, clock, announce, lambda connection: connection.dataReceived(b"x" * 10_000)) == 60
+
+
+def test_whoDoesNotReadIsIdle(folder: Path, clock: Clock) -> None:
+    (folder / "file").write_bytes(b"x" * 10_000_000)
+    start = encodeHead(Get("file"))
+    assert (
+        9
+        <= idle(folder, clock, lambda connection: connection.dataReceived(start), lambda connection: None)
+        <= 12
+    )
+
+
+def test_aServiceThatStopsLetsAFileEnd(folder: Path, clock: Clock) -> None:
+    (folder / "file").write_bytes(b"x" * 1_000_000)
+    factory = FramedFactory(clock, shelfOf(folder, clock))
+    connection = connected(factory)
+    connection.dataReceived(encodeHead(Get("file")))
+    finished = factory.finish()
+    clock.pump([0.01] * 20)
+    assert not finished.called
+    assert len(drain(connection)) > 1_000_000
+    clock.pump([0.03] * 20)
+    hangUp(connection)
+    assert finished.called
