@@ -67,7 +67,8 @@ class DatagramPeer(DatagramProtocol):
             else:
                 self.transport.write(data, self._partner)
         except (OSError, MessageLengthError) as error:
-            problem = getattr(error, "strerror", None) or str(error)
+            tooLong = isinstance(error, MessageLengthError)
+            problem = "it is too long" if tooLong else getattr(error, "strerror", None) or str(error)
             self._session.complain(f"a datagram of {len(data)} bytes is not sent: {problem}")
         else:
             self.bytesOut += len(data)

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, PKey
+from OpenSSL.crypto import X509
 from service_identity.exceptions import VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -159,7 +159,7 @@ def serverStreams(certificate: str | None = None, key: str | None = None) -> tup
     return stream, own.digest("sha256").decode("ascii")
 
 
-def _selfSigned() -> tuple[X509, PKey]:
+def _selfSigned() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     here = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
@@ -176,7 +176,7 @@ def _selfSigned() -> tuple[X509, PKey]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    return X509.from_cryptography(certificate), PKey.from_cryptography_key(key)
+    return certificate, key
 
 
 @runtime_checkable

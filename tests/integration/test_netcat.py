@@ -500,7 +500,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tlsListener(programs: Programs, other: str, authority: Path, name: str = "localhost") -> Program:
     certificate, key = str(authority / f"{name}.pem"), str(authority / f"{name}.key")
     return programs.start(*found({
-        "ncat": ["ncat", "-v", "-l", "--ssl", "--ssl-cert", certificate, "--ssl-key", key, "127.0.0.1", "0"],
+        "ncat": ["ncat", "-v", "-l", "--ssl", "--ssl-cert", certificate, "--ssl-key", key,
+                 "127.0.0.1", "0"],
         "socat": ["socat", "-d", "-d", "-t", "20", "-",
                   f"OPENSSL-LISTEN:0,bind=127.0.0.1,verify=0,cert={certificate},key={key}"],
         "ours": [*NC, "-l", "--tls", "--cert", certificate, "--key", key, "0"],

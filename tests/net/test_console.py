@@ -7,8 +7,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
+from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 
 from labnet.net.console import Console, Lines
@@ -72,6 +74,74 @@ def test_endTellsWhoWaits() -> None:
     got = taken(lines, 1)
     lines.end()
     assert got == [None]
+
+
+class Bytes(Protocol):
+    """Keeps what it gets from standard input."""
+
+    def __init__(self) -> None:
+        self.got = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.got += data
+
+
+def attached(monkeypatch: pytest.MonkeyPatch, *, output: bool = False) -> tuple[Bytes, tuple[int, int]]:
+    """A protocol on standard input and output, and the descriptors it was given."""
+    given: list[tuple[int, int]] = []
+
+    def standardIO(protocol: Protocol, stdin: int, stdout: int) -> None:
+        given.append((stdin, stdout))
+
+    monkeypatch.setattr("labnet.net.console.StandardIO", standardIO)
+    protocol = Bytes()
+    Console.attach(protocol, output=output)
+    return protocol, given[0]
+
+
+def test_aPipeIsNotMadeNonBlockingForOthers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the descriptor that the protocol has does not block; it is the same pipe."""
+    read, write = os.pipe()
+    saved = os.dup(0)
+    try:
+        os.dup2(read, 0)
+        _, (stdin, devnull) = attached(monkeypatch)
+        os.write(write, b"x")
+        assert not os.get_blocking(stdin)
+        assert os.get_blocking(0)
+        assert os.read(stdin, 10) == b"x"
+        assert os.fstat(devnull).st_rdev == os.stat(os.devnull).st_rdev
+    finally:
+        os.dup2(saved, 0)
+        for descriptor in (saved, read, write, stdin, devnull):
+            os.close(descriptor)
+
+
+def test_aFileIsReadFromWhereItIs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Opened anew it would begin from the start: a program before us has read a part of it."""
+    tmp_path.joinpath("input").write_bytes(b"read already, rest")
+    saved = os.dup(0)
+    with tmp_path.joinpath("input").open("rb") as file:
+        os.read(file.fileno(), 14)
+        try:
+            os.dup2(file.fileno(), 0)
+            _, (stdin, devnull) = attached(monkeypatch)
+            assert os.read(stdin, 100) == b"rest"
+        finally:
+            os.dup2(saved, 0)
+            for descriptor in (saved, stdin, devnull):
+                os.close(descriptor)
+
+
+def test_withoutStandardStreamsThereIsNothingToRead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the descriptors 0 and 1, which may be anything by now, are left alone."""
+    monkeypatch.setattr(sys, "__stdin__", None)
+    monkeypatch.setattr(sys, "__stdout__", None)
+    _, (stdin, stdout) = attached(monkeypatch, output=True)
+    assert os.read(stdin, 10) == b""
+    assert os.write(stdout, b"lost") == 4
+    os.close(stdin)
+    os.close(stdout)
 
 
 def test_sayAndComplain() -> None:

@@ -47,6 +47,17 @@ from labnet.net.outcome import ClientError, ExitStatus, explain
         (error.ConnectBindError(osError=errno.EADDRNOTAVAIL), 8, "the network does not reach it"),
         (PermissionError(errno.EACCES, "Permission denied"), 8, "Permission denied"),
         (error.CannotListenError("", 0, OSError()), 8, "no port left"),
+        (
+            error.CannotListenError("127.0.0.1", 9, OSError(98, "Address already in use")),
+            8,
+            "cannot listen on 127.0.0.1:9: Address already in use",
+        ),
+        (
+            error.CannotListenError("", "/tmp/x", OSError(13, "Denied")),
+            8,
+            "cannot listen on /tmp/x: Denied",
+        ),
+        (error.ConnectError(errno.ENOENT, "x"), 8, "cannot connect: No such file or directory"),
         (ZeroDivisionError("x"), 70, "ZeroDivisionError: x"),
     ],
 )
