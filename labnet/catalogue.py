@@ -170,6 +170,27 @@ CATALOGUE: tuple[Entry, ...] = (
         "The files of a folder: the course's protocol, a framed one, and HTTP.",
     ),
     Entry(
+        "checksum",
+        Kind.SERVER,
+        "labnet.netcopy.checksumtap",
+        ("tcp:9093:interface=127.0.0.1",),
+        "Keeps checksums under identifiers, for as long as was asked for.",
+    ),
+    Entry(
+        "netcopy",
+        Kind.SERVER,
+        "labnet.netcopy.tap",
+        ("tcp:9094:interface=127.0.0.1",),
+        "Takes a file over a bare stream, and compares its checksum.",
+    ),
+    Entry(
+        "guess",
+        Kind.SERVER,
+        "labnet.guess.tap",
+        ("tcp:9095:interface=127.0.0.1",),
+        "Guess a number: several players, and the first who names it wins.",
+    ),
+    Entry(
         "calculator",
         Kind.CLIENT,
         "labnet.calculator.clienttap",
@@ -239,6 +260,20 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.files.clienttap",
         ("tcp:127.0.0.1:5001",),
         "Gets, puts and lists files: labnet files get NAME",
+    ),
+    Entry(
+        "netcopy",
+        Kind.CLIENT,
+        "labnet.netcopy.clienttap",
+        ("tcp:127.0.0.1:9094",),
+        "Sends a file, and announces its checksum: labnet netcopy FILE",
+    ),
+    Entry(
+        "guess",
+        Kind.CLIENT,
+        "labnet.guess.clienttap",
+        ("tcp:127.0.0.1:9095",),
+        "Plays guess a number, by halves.",
     ),
 )
 

@@ -69,6 +69,7 @@ PURE = {
 CONNECTED = {
     "access",
     "blocking",
+    "checksumserver",
     "client",
     "datagrams",
     "digests",
@@ -84,7 +85,7 @@ CONNECTED = {
     "upload",
     "web",
 }
-TAPS = {"clienttap", "tap"}
+TAPS = {"checksumtap", "clienttap", "tap"}
 TOP = {"__main__", "cli"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.
