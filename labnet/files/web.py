@@ -113,6 +113,7 @@ class WebConnection(FilesConnection):
         super().__init__(shelf)
         self._tokens = tokens
         self._unread = b""
+        self._understood = True
         self._heads = HeadReader(_MOST_IN_HEAD)
         self._clear()
 
@@ -144,7 +145,7 @@ class WebConnection(FilesConnection):
             assert self._body is not None
             return self._takeBody(data, self._body)
         except BadMessage as problem:
-            self._fail(problem.status, str(problem))
+            self._notUnderstood(problem)
             return False
 
     def _takeHead(self, data: bytes) -> bool:
@@ -323,6 +324,12 @@ class WebConnection(FilesConnection):
         self.did.append(f"refused ({refusal})")
         self._fail(_STATUSES[refusal.trouble], str(refusal), fields)
 
+    def _notUnderstood(self, problem: BadMessage) -> None:
+        """After that nobody knows what the client means: it is told, and that is the end."""
+        self._understood = False
+        self.did.append(f"refused ({problem})")
+        self._fail(problem.status, str(problem))
+
     def _fail(self, status: int, sentence: str, fields: list[tuple[bytes, bytes]] | None = None) -> None:
         self.abandon()
         reason = _REASONS.get(status, b"Error").decode()
@@ -354,7 +361,8 @@ class WebConnection(FilesConnection):
     def _persists(self) -> bool:
         """Whether another request may follow: not when we do not know where this one ends."""
         return (
-            self._head is not None
+            self._understood
+            and self._head is not None
             and self._head.persistent
             and self._body is not None
             and self._body.done
@@ -372,7 +380,7 @@ class WebConnection(FilesConnection):
     def troubled(self, failure: Failure) -> None:
         problem = failure.value
         if isinstance(problem, BadMessage) and not self._closing:
-            self._fail(problem.status, str(problem))
+            self._notUnderstood(problem)
         else:
             super().troubled(failure)
 
