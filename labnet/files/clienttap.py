@@ -49,8 +49,8 @@ class Options(CommandOptions):
     synopsis = "[options] get NAME | put FILE | list | password NAME"
     longdesc = (
         "Gets a file, puts one, or lists what there is. 'password NAME' asks nobody: it makes a line for "
-        "the server's --password-file. A password comes from the variable LABNET_PASSWORD, from the first line "
-        "of --password-from, or is asked for at the terminal."
+        "the server's --password-file. A password comes from the variable LABNET_PASSWORD, from the first "
+        "line of --password-from, or is asked for at the terminal."
     )
 
     entry: ClassVar[Entry] = entryFor("files", Kind.CLIENT)
