@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
@@ -15,7 +16,7 @@ from labnet.net.limits import Limits
 from labnet.net.outcome import ExitStatus
 from labnet.net.sockets import SocketOptions
 from labnet.netcat.datagrams import DatagramPeer
-from labnet.netcat.server import PeerFactory
+from labnet.netcat.server import PeerFactory, leave
 from labnet.netcat.session import Session
 
 __all__ = ["converse", "converseOverDatagrams"]
@@ -55,11 +56,16 @@ async def converse(
         except Exception:
             if not session.over:
                 raise
-        return await session.done
-    finally:
-        session.abandon()
-        session.done.addErrback(lambda failure: None)
-        await factory.finish()
+        result = await session.done
+    except CancelledError:
+        # Nobody waits any more; the process may be about to end.
+        leave(session, factory, [])
+        raise
+    except Exception:
+        await leave(session, factory, [])
+        raise
+    await leave(session, factory, [])
+    return result
 
 
 async def converseOverDatagrams(

@@ -139,12 +139,17 @@ class DatagramPeer(DatagramProtocol):
         # The epoll and poll reactors close the port of a refused datagram, in place of calling
         # connectionRefused: all they see is an error without input.
         self.connectionRefused()
-
-    def _lost(self, reason: Failure | None) -> None:
         self._gone = True
+        self._stopIdle()
+
+    def _stopIdle(self) -> None:
         idle, self._idle = self._idle, None
         if idle is not None and idle.active():
             idle.cancel()
+
+    def _lost(self, reason: Failure | None) -> None:
+        self._gone = True
+        self._stopIdle()
         if self.transport is not None:
             self.transport.stopListening()
         self._session.peerLost(self, reason)

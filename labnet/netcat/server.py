@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -27,7 +27,7 @@ from labnet.netcat.datagrams import DatagramPeer
 from labnet.netcat.secure import SecureConnection
 from labnet.netcat.session import Session
 
-__all__ = ["PeerConnection", "PeerFactory", "converse"]
+__all__ = ["PeerConnection", "PeerFactory", "converse", "leave"]
 
 
 class PeerConnection(ServiceConnection):
@@ -188,12 +188,27 @@ async def converse(
             session.narrate(f"listening on {where}")
         if not session.manner.keep:
             factory.taken.addCallback(lambda ignored: _stop(ports))
-        return await session.done
-    finally:
-        session.abandon()
-        session.done.addErrback(lambda failure: None)
-        await _stop(ports)
-        await factory.finish()
+        result = await session.done
+    except CancelledError:
+        # Nobody waits any more; the process may be about to end.
+        leave(session, factory, ports)
+        raise
+    except Exception:
+        await leave(session, factory, ports)
+        raise
+    await leave(session, factory, ports)
+    return result
+
+
+def leave(session: Session, factory: PeerFactory, ports: list[IListeningPort]) -> Deferred[None]:
+    """
+    Let go of everything.
+
+    @return: fires when the last connection has ended and nothing listens any more.
+    """
+    session.abandon()
+    session.done.addErrback(lambda failure: None)
+    return _stop(ports).addCallback(lambda ignored: factory.finish())
 
 
 async def _listen(

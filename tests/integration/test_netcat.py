@@ -677,6 +677,21 @@ def test_nothingMoves(programs: Programs) -> None:
     assert us.err == ["labnet nc: nothing moved for 0.2 s"]
 
 
+@pytest.mark.parametrize("signalNumber", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(programs: Programs, signalNumber: int) -> None:
+    """In the middle of a conversation; the peer sees its end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        us = programs.nc(str(listener.getsockname()[1]))
+        peer, _ = listener.accept()
+        with peer:
+            us.say(b"hello")
+            assert peer.recv(100) == b"hello"
+            us.process.send_signal(signalNumber)
+            assert us.ends() == 130
+            assert peer.recv(100) == b""
+    assert us.err == []
+
+
 def test_aListenerOutlivesItsClients(programs: Programs) -> None:
     """Also one that resets its connection; what they send is all there, and input goes to all of them."""
     us = programs.nc("-l", "-k", "0")
@@ -699,8 +714,8 @@ def test_aListenerOutlivesItsClients(programs: Programs) -> None:
         us.end()
         assert second.recv(100) == third.recv(100) == b""
     assert us.process.poll() is None
-    us.process.send_signal(signal.SIGTERM)
-    us.ends()
+    us.process.send_signal(signal.SIGINT)
+    assert us.ends() == 130
     assert sorted(us.out.split()) == [b"one", b"three", b"two"]
 
 

@@ -159,6 +159,17 @@ def test_nobodyListens(clock: Clock, how: str) -> None:
     assert explain(result)[1] is ExitStatus.REFUSED
 
 
+def test_aSocketThatIsClosedBeforeAnybodyCame(clock: Clock) -> None:
+    """Nothing is left of it, and it is no peer that was lost."""
+    world = World(clock)
+    peer = started(world, idle=2.0)
+    peer.stopProtocol()
+    assert clock.getDelayedCalls() == []
+    assert world.results == []
+    world.session.abandon()
+    world.written()
+
+
 def test_nothingMoves(clock: Clock) -> None:
     world = World(clock)
     peer = started(world, DatagramTarget(*ALICE), idle=2.0)
