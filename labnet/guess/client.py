@@ -122,6 +122,7 @@ async def connectGuess(
 ) -> GuessClient:
     """Join the game."""
     factory = Factory.forProtocol(lambda: GuessClient(clock, timeout))
+    factory.noisy = False
     return cast(GuessClient, await endpoint.connect(factory))
 
 

@@ -107,6 +107,7 @@ async def _ask(
     timeout: float,
 ) -> _Answer:
     factory = Factory.forProtocol(lambda: ChecksumQuestion(clock, request, read, timeout))
+    factory.noisy = False
     question = cast("ChecksumQuestion[_Answer]", await endpoint.connect(factory))
     try:
         return await question.answered
@@ -270,6 +271,7 @@ async def netcopy(
     @raise ClientError: the checksum server did not say OK.
     """
     factory = Factory.forProtocol(lambda: Netcopy(clock, timeout, sent))
+    factory.noisy = False
     copy = cast(Netcopy, await endpoint.connect(factory))
     try:
         digest = await copy.send(file)
