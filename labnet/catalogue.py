@@ -139,6 +139,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "The small services of old: discard, daytime, qotd, chargen, time.",
     ),
     Entry(
+        "web",
+        Kind.SERVER,
+        "labnet.web.tap",
+        ("tcp:15000:interface=127.0.0.1",),
+        "Says hello to browsers, and answers /lame/ broken on purpose.",
+    ),
+    Entry(
         "netcat",
         Kind.SERVER,
         "labnet.netcat.tap",
