@@ -85,7 +85,10 @@ class _Below:
         self._connection = connection
         if ISSLTransport.providedBy(connection.transport):
             alsoProvides(self, ISSLTransport)
-        self.producer: IProducer | None = None
+
+    @property
+    def disconnecting(self) -> bool:
+        return self._connection.closing
 
     def write(self, data: bytes) -> None:
         self._connection.write(data)
@@ -105,6 +108,9 @@ class _Below:
 
     def getHost(self) -> IAddress:
         return self._connection.transport.getHost()
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """That is for the factory's L{SocketOptions} to say."""
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """The channel; it is told by the connection itself."""
@@ -137,6 +143,7 @@ class SiteConnection(ServiceConnection):
         super().__init__()
         self.requests = 0
         self.streaming = False
+        self._begun = False
         self._ended = False
         self._channel: Any = _Channel()  # type: ignore[no-untyped-call]
 
@@ -149,6 +156,7 @@ class SiteConnection(ServiceConnection):
         channel.makeConnection(_Below(self))
 
     def received(self, data: bytes) -> None:
+        self._begun = True
         self._channel.dataReceived(data)
 
     def inputEnded(self) -> None:
@@ -169,13 +177,19 @@ class SiteConnection(ServiceConnection):
         """A request is answered."""
         self.requests += 1
         self.streaming = False
+        self._begun = bool(self._channel.requests)
         if self._ended:
             self.close()
         self.progressed()
 
     @property
+    def closing(self) -> bool:
+        """Whether it ends: there is nothing more to read, and nothing to add."""
+        return self._closing
+
+    @property
     def busy(self) -> bool:
-        return bool(self._channel.requests) and not self.streaming
+        return self._begun and not self.streaming
 
     def summary(self) -> str:
         return f"{self.requests} requests, {self.bytesIn} bytes in, {self.bytesOut} out"

@@ -85,3 +85,21 @@ def test_theLimitOfDescriptors() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_patience(sock: socket.socket) -> None:
+    """
+    A peer that has vanished is found out within so many seconds, whether something is on its way to it or
+    not; a socket that is none of TCP is left alone.
+    """
+    SocketOptions(patience=90).apply(Transport(sock))
+
+    def value(name: str) -> int:
+        return sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+
+    assert value("TCP_KEEPIDLE") + value("TCP_KEEPINTVL") * value("TCP_KEEPCNT") == 90
+    assert value("TCP_USER_TIMEOUT") == 90_000
+    SocketOptions(patience=1).apply(Transport(sock))
+    assert value("TCP_KEEPIDLE") == 1
+    with socket.socket(socket.AF_UNIX) as other:
+        SocketOptions(noDelay=False, keepAlive=False, patience=90).apply(Transport(other))
