@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
 
 from labnet.files.passwords import PasswordHash, hashed
-from labnet.files.wire import Refusal, Trouble
+from labnet.files.refusal import Refusal, Trouble
 from labnet.net.limits import DatagramLimits, RateLimit
 
 __all__ = ["Access", "IWriter", "InThread", "PasswordChecker", "WriterRealm"]

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
+from labnet.files.refusal import Refusal, Trouble
 from labnet.files.wire import (
     CourseReader,
     Entry,
@@ -29,9 +30,7 @@ from labnet.files.wire import (
     NotUnderstood,
     Put,
     Ready,
-    Refusal,
     Stored,
-    Trouble,
     encodeHead,
     parseReply,
 )

@@ -18,10 +18,12 @@ from twisted.internet.threads import deferToThreadPool
 
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.files.client import Damaged, FilesClient, FilesClientFactory, Source, fetchCourse
+from labnet.files.naming import checkName
 from labnet.files.passwords import hashed
+from labnet.files.refusal import Refusal
 from labnet.files.saving import CannotSave, Saving, TargetExists
 from labnet.files.wire import Entry as File
-from labnet.files.wire import NotUnderstood, Refusal, checkName
+from labnet.files.wire import NotUnderstood
 from labnet.net.console import Console
 from labnet.net.endpoints import BadEndpoint, parseStreamClient
 from labnet.net.options import CommandOptions, UsageError, choice, globalReactor, number, optionsFirst

@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from labnet.files.access import InThread
+from labnet.files.refusal import Refusal, Trouble
 from labnet.files.store import StoredFile
-from labnet.files.wire import Refusal, Trouble
 
 __all__ = ["Digests"]
 

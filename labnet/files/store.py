@@ -21,7 +21,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from labnet.files.wire import Entry, Refusal, Trouble, checkName, checkNewName
+from labnet.files.naming import checkName, checkNewName
+from labnet.files.refusal import Refusal, Trouble
+from labnet.files.wire import Entry
 
 __all__ = ["Incoming", "Store", "StoreLimits", "StoredFile"]
 

@@ -16,9 +16,10 @@ from twisted.logger import Logger
 
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.files.access import Access
+from labnet.files.connection import FilesFactory, Shelf
 from labnet.files.digests import Digests
 from labnet.files.passwords import BadPasswordFile, PasswordHash, parsePasswords
-from labnet.files.server import CourseFactory, FilesFactory, FramedFactory, Shelf
+from labnet.files.server import CourseFactory, FramedFactory
 from labnet.files.store import Store, StoreLimits
 from labnet.files.web import WebFactory
 from labnet.net.endpoints import DatagramAddress

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from labnet.files.connection import FilesConnection, FilesFactory, Shelf
 from labnet.files.hypertext import (
     Content,
     Form,
@@ -29,9 +30,8 @@ from labnet.files.hypertext import (
     rangeOf,
 )
 from labnet.files.pages import listPage, messagePage, uploadPage
-from labnet.files.server import FilesConnection, FilesFactory, Shelf
+from labnet.files.refusal import Refusal, Trouble
 from labnet.files.store import StoredFile
-from labnet.files.wire import Refusal, Trouble
 from labnet.net.limits import Limits
 from labnet.net.logs import shown
 from labnet.net.sockets import SocketOptions

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from labnet.files.access import Access, IWriter, PasswordChecker, WriterRealm
 from labnet.files.pace import Pace
 from labnet.files.passwords import BadPasswordFile, hashed, parsePasswords
-from labnet.files.wire import Refusal, Trouble
+from labnet.files.refusal import Refusal, Trouble
 from tests.files.world import PASSWORDS, SECRET, Threads, atOnce
 
 # The file

@@ -19,6 +19,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from labnet.files.client import CourseFetch, Damaged, FilesClient, FilesClientFactory, Source
+from labnet.files.refusal import Refusal, Trouble
 from labnet.files.saving import Saving
 from labnet.files.server import FramedFactory
 from labnet.files.wire import (
@@ -27,9 +28,7 @@ from labnet.files.wire import (
     Listing,
     NotUnderstood,
     Ready,
-    Refusal,
     Stored,
-    Trouble,
     encodeHead,
     parseRequest,
 )

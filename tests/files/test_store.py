@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from labnet.files import store as module
+from labnet.files.refusal import Refusal, Trouble
 from labnet.files.store import Incoming, Store, StoreLimits
-from labnet.files.wire import Refusal, Trouble
 from tests.files.world import content, descriptors
 
 
@@ -128,10 +128,19 @@ def test_aFIFOThatTakesAFilesPlaceIsNotWaitedFor(folder: Path, monkeypatch: pyte
     assert refusal(Store(str(folder)).open, "a").trouble is Trouble.NOT_FOUND
 
 
-def test_aDeviceIsNotOpened() -> None:
-    """A folder of devices has no files."""
+def test_aDeviceIsNotOpened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of devices has no files; and to open some devices does something, so none is."""
+    opened: list[object] = []
+    real = os.open
+
+    def record(path: str, *rest: object, **options: object) -> int:
+        opened.append(path)
+        return real(path, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module.os, "open", record)
     assert refusal(Store("/dev").open, "null").trouble is Trouble.NOT_FOUND
     assert refusal(Store("/dev").open, "zero").trouble is Trouble.NOT_FOUND
+    assert set(opened) == {"/dev"}
 
 
 def test_processEntriesAreFilesWithoutContent() -> None:
@@ -244,6 +253,21 @@ def test_aListSeesWhatHasChanged(folder: Path) -> None:
         (folder / f"{number:02}").write_bytes(b"")
         now[0] = (folder.stat().st_mtime) + (number % 2) * 10
         assert len(store.listing("", 100)[0]) == number + 1
+
+
+def test_aFolderThatLooksTheSame(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a tick of the file system's clock a second change can not be seen: then it is read anew."""
+    now = [folder.stat().st_mtime]
+    monkeypatch.setattr(module, "_identity", lambda status: (1, 2, 3))
+    store = Store(str(folder), now=lambda: now[0])
+    assert store.listing("", 10) == ([], False)
+    (folder / "a").write_bytes(b"")
+    now[0] = folder.stat().st_mtime
+    assert len(store.listing("", 10)[0]) == 1
+    now[0] += 10
+    assert len(store.listing("", 10)[0]) == 1
+    (folder / "b").write_bytes(b"")
+    assert len(store.listing("", 10)[0]) == 1
 
 
 def test_aLargeFolderIsBounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from labnet.files.naming import checkName, checkNewName
+from labnet.files.refusal import Refusal, Trouble
 from labnet.files.wire import (
     MOST_IN_HEAD,
     CourseReader,
@@ -24,11 +26,7 @@ from labnet.files.wire import (
     NotUnderstood,
     Put,
     Ready,
-    Refusal,
     Stored,
-    Trouble,
-    checkName,
-    checkNewName,
     encodeHead,
     parseReply,
     parseRequest,

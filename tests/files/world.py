@@ -16,9 +16,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from labnet.files.access import Access
+from labnet.files.connection import FilesConnection, FilesFactory, Shelf
 from labnet.files.digests import Digests
 from labnet.files.passwords import PasswordHash, _scrypt
-from labnet.files.server import FilesConnection, FilesFactory, Shelf
 from labnet.files.store import Store, StoreLimits
 from labnet.net.sendfile import FileTransfer
 from tests.relay.connections import TCPTransport
