@@ -26,9 +26,16 @@
     return value;
   };
 
+  // Whoever reads at the end stays there, also when a keyboard takes half of the screen.
+  let atEnd = true;
+  by("log").addEventListener("scroll", () => {
+    const log = by("log");
+    atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+  });
+  new ResizeObserver(() => { if (atEnd) by("log").scrollTop = by("log").scrollHeight; }).observe(by("log"));
+
   const show = (kind, who, text) => {
     const log = by("log");
-    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     const line = document.createElement("li");
     line.className = kind;
     if (who) {

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
+from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -337,7 +338,7 @@ class _Root(_Guarded):
     isLeaf = False
 
     def getChild(self, path: bytes, request: Any) -> Any:
-        return self if path == b"" else super().getChild(path, request)  # type: ignore[no-untyped-call]
+        return self if path == b"" else notFound()
 
     def render_GET(self, request: Any) -> bytes:
         cookie = cookieOf(request)
@@ -443,6 +444,7 @@ class PageFactory(SiteFactory):
             root.putChild(path, resource)
         super().__init__(clock, root, limits=limits, sockets=sockets)
         page.factory = self
+        self.page = page
 
 
 def pageFactory(
