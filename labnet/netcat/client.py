@@ -46,7 +46,9 @@ async def converse(
 
     def giveUp(result: T) -> T:
         """Whoever reads standard output may leave before there is a connection."""
-        connecting.cancel()
+        if not connecting.called:
+            # Not from within: who waits for the connection looks at this result next.
+            reactor.callLater(0, connecting.cancel)
         return result
 
     session.done.addBoth(giveUp)

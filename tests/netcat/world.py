@@ -31,7 +31,7 @@ class World:
     A session, its standard streams, and the peers that a test lets come.
 
     @ivar told: what the session has told a person, line by line.
-    @ivar results: what it ended with.
+    @ivar results: what it ended with, if it is C{watched}: if nobody else waits for it.
     """
 
     def __init__(
@@ -42,13 +42,15 @@ class World:
         interactive: bool = False,
         idleTimeout: float = 0.0,
         listening: bool = False,
+        watched: bool = True,
     ) -> None:
         self.clock = clock
         self.told: list[str] = []
         self.results: list[object] = []
         self.standard = Standard()
         self.session = Session(clock, manner or Manner(), self.told.append, interactive)
-        self.session.done.addBoth(self.results.append)
+        if watched:
+            self.session.done.addBoth(self.results.append)
         limits = Limits(idleTimeout=idleTimeout)
         self.factory = PeerFactory(clock, self.session, listening=listening, limits=limits)
         self.session.makeConnection(self.standard)
@@ -74,8 +76,7 @@ class World:
         assert self.standard.disconnecting, "the session goes on"
         assert self.standard.producer is None, "a producer keeps standard output open"
         self.session.connectionLost(Failure(ConnectionDone()))
-        (result,) = self.results
-        return result
+        return self.results[0] if self.results else None
 
 
 def transportOf(connection: PeerConnection) -> TCPTransport:
