@@ -61,6 +61,9 @@ class FilesConnection(LingeringConnection):
     A subclass keeps what it hears, calls L{proceed}, and says in L{advance} what comes next.
     """
 
+    #: An upload that is refused may be large, and its sender does not look up before the end.
+    longestRest: ClassVar[int] = 1 << 30
+
     factory: FilesFactory
 
     def __init__(self, shelf: Shelf) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections import OrderedDict
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.python.failure import Failure
 
 from labnet.files.access import InThread
@@ -19,6 +19,8 @@ __all__ = ["Digests"]
 
 _PIECE = 1024 * 1024
 _MOST_KEPT = 4_096
+#: Computed at the same time: threads are few, and others need them, too.
+_AT_A_TIME = 2
 
 
 class _Computation:
@@ -50,6 +52,7 @@ class Digests:
 
     def __init__(self, inThread: InThread) -> None:
         self._inThread = inThread
+        self._turns = DeferredSemaphore(_AT_A_TIME)
         self._kept: OrderedDict[tuple[int, ...], str] = OrderedDict()
         self._underWay: dict[tuple[int, ...], _Computation] = {}
 
@@ -72,7 +75,8 @@ class Digests:
         # A copy, so that the number does not become that of another file before the thread is done.
         computation = self._underWay[stored.identity] = _Computation(os.dup(stored.descriptor))
         computation.waiting.append(answer)
-        self._inThread(computation.compute).addBoth(self._computed, stored.identity, computation)
+        computed: Deferred[str] = self._turns.run(self._inThread, computation.compute)
+        computed.addBoth(self._computed, stored.identity, computation)
         return answer
 
     def _forget(self, identity: tuple[int, ...], answer: Deferred[str]) -> None:

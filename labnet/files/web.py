@@ -222,6 +222,7 @@ class WebConnection(FilesConnection):
 
     async def _showForm(self) -> None:
         user = await self._login()
+        self.did.append("showed the form")
         self._page(200, uploadPage(self._tokens.of(user)))
 
     async def _give(self, stored: StoredFile) -> None:

@@ -8,20 +8,23 @@ its own half first, and passes over the peer's until that has ended, too.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from labnet.net.connection import ServiceConnection, ServiceFactory
 
 __all__ = ["LINGER", "LingeringConnection", "LingeringFactory"]
 
 #: Seconds that a peer gets to end its half after our last words.
 LINGER = 2.0
-# Who sends more than this after the last words is not going to stop.
-_LONGEST_REST = 1 << 20
 
 
 class LingeringConnection(ServiceConnection):
     """
     One that can end with L{endWith}. A subclass has its input in L{heard} and not in C{received}.
     """
+
+    #: Who sends more bytes than this after the last words is not going to stop.
+    longestRest: ClassVar[int] = 1 << 20
 
     factory: LingeringFactory
 
@@ -56,7 +59,7 @@ class LingeringConnection(ServiceConnection):
             self.heard(data)
             return
         self._rest += len(data)
-        if self._rest > _LONGEST_REST:
+        if self._rest > self.longestRest:
             self.drop(self.outcome)
 
     def watchTime(self, now: float) -> None:

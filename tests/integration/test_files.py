@@ -4,6 +4,7 @@ The folder against the course's programs, both ways, against curl, and against a
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.browser import Browser
 from tests.integration.processes import (
     BIN,
     ENVIRONMENT,
@@ -332,7 +334,8 @@ def test_curlGetsFilesAndRanges(server: Twistd) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/../x", "/..%2f..%2fetc%2fpasswd", "/%2e%2e/", "/%252e%252e%252f", "/%c0%ae%c0%ae/", "//etc/passwd", "/link", "/fifo",
+        "/../x", "/..%2f..%2fetc%2fpasswd", "/%2e%2e/", "/%252e%252e%252f", "/%c0%ae%c0%ae/",
+        "//etc/passwd", "/link", "/fifo",
         "/a%00b", "/..%5cx", "/C:%5cx", "/~root", "/-/", "/CON", "/.upload-0.part",
     ],
 )  # fmt: skip
@@ -364,6 +367,30 @@ def test_curlUploads(server: Twistd, folder: Path, tmp_path: Path) -> None:
     (folder / "up.bin").unlink()
 
 
+def test_whoSendsTooMuchIsTold(tmp_path: Path, passwords: Path) -> None:
+    """Even one that does not ask before it sends, and reads only when it has sent everything."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    arguments = [
+        "--folder",
+        str(folder),
+        "--password-file",
+        str(passwords),
+        "--largest",
+        "1000000",
+        *LISTEN,
+    ]
+    with Twistd(tmp_path, "labnet-files", *arguments) as server:
+        password = base64.b64encode(b"joe:secret").decode()
+        with socket.create_connection(("127.0.0.1", port(server, "http"))) as peer:
+            peer.settimeout(PATIENCE)
+            head = f"PUT /big HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {password}\r\n"
+            peer.sendall(f"{head}Content-Length: 20000000\r\n\r\n".encode())
+            peer.sendall(b"x" * 20_000_000)
+            assert peer.recv(100).startswith(b"HTTP/1.1 413 ")
+        assert leftovers(folder) == []
+
+
 # The disk, and who vanishes
 
 
@@ -378,7 +405,10 @@ def test_aDiskThatFillsUp(tmp_path: Path, passwords: Path) -> None:
     (folder / "old").write_bytes(b"whole")
     (tmp_path / "password").write_text("secret")
     (tmp_path / "big").write_bytes(os.urandom(2_000_000))
-    limit = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); os.execv(sys.argv[1], sys.argv[1:])"
+    limit = (
+        "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     command = [
         sys.executable,
         "-c",
@@ -412,7 +442,8 @@ def test_aDiskThatFillsUp(tmp_path: Path, passwords: Path) -> None:
         )
         url = f"http://127.0.0.1:{http}/new"
         answer = subprocess.run(
-            [need("curl"), "-s", "-w", "%{http_code}", "-o", "/dev/null", "-u", "joe:secret", "-T", str(tmp_path / "big"), url],
+            [need("curl"), "-s", "-w", "%{http_code}", "-o", "/dev/null", "-u", "joe:secret", "-T",
+            str(tmp_path / "big"), url],
             capture_output=True, env=ENVIRONMENT, check=False,
         )  # fmt: skip
         assert answer.stdout == b"507"
@@ -563,7 +594,8 @@ def test_overTLS(tmp_path: Path) -> None:
     """There the kernel can not do it, and the same comes."""
     pem = tmp_path / "pem"
     subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out", f"{pem}.crt", "-days", "1",
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out",
+        f"{pem}.crt", "-days", "1",
          "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -584,3 +616,31 @@ def test_overTLS(tmp_path: Path) -> None:
             url,
         ]
         assert subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False).stdout == data
+
+
+def test_aBrowserUploadsWithTheForm(server: Twistd, folder: Path, tmp_path: Path) -> None:
+    """
+    Chromium sends what our checks ask for (C{Origin}, C{Sec-Fetch-Site}, the token, the fields in their
+    order), shows the list with strange names as they are, and runs nothing that was uploaded.
+    """
+    (tmp_path / "<b>\u00e9.html").write_text("<script>document.title = 'ran'</script><p>mine</p>")
+    base = f"127.0.0.1:{port(server, 'http')}"
+    with Browser(tmp_path / "browser") as browser:
+        tab = browser.open(f"http://joe:secret@{base}/-/upload")
+        root = tab.call("DOM.getDocument")["root"]["nodeId"]
+        field = tab.call("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
+        tab.call("DOM.setFileInputFiles", nodeId=field, files=[str(tmp_path / "<b>\u00e9.html")])
+        tab.evaluate("document.querySelector('button').click()")
+        tab.waitFor("document.querySelector('h1').innerText === 'Stored'")
+        assert (folder / "<b>\u00e9.html").exists()
+        names = "[...document.querySelectorAll('td a')].map((link) => link.innerText)"
+        listing = browser.open(f"http://{base}/")
+        assert "<b>\u00e9.html" in listing.evaluate(names)
+        assert listing.evaluate("document.querySelector('td b')") is None
+        # A page of somebody else's, here another host, can not write, even with the person's password.
+        other = browser.open(f"http://localhost:{port(server, 'http')}/")
+        sent = f"fetch('http://{base}/x', {{method: 'PUT', body: 'x', mode: 'no-cors'}})"
+        answer = f"{sent}.then(() => 'sent', () => 'not sent')"
+        assert other.evaluate(answer) == "not sent"
+    assert not (folder / "x").exists()
+    (folder / "<b>\u00e9.html").unlink()
