@@ -82,7 +82,8 @@ class ChatClient(Protocol):
         self._answer: Deferred[None] | None = None
         self._unsent: deque[tuple[bytes, Deferred[None]]] = deque()
         self._sending: IDelayedCall | None = None
-        self._full: list[Deferred[None]] = []
+        self._full = False
+        self._waiting: list[Deferred[None]] = []
         self._finishing = False
         self._lost: Failure | None = None
 
@@ -153,10 +154,10 @@ class ChatClient(Protocol):
         self._stopSending()
         self._lost = reason
         self._settle(reason)
-        for waiting in (*(sent for _, sent in self._unsent), *self._full):
+        for waiting in (*(sent for _, sent in self._unsent), *self._waiting):
             waiting.errback(reason)
         self._unsent.clear()
-        self._full.clear()
+        self._waiting.clear()
         if not self.ended.called:
             self.ended.callback(None)
 
@@ -164,12 +165,13 @@ class ChatClient(Protocol):
 
     def pauseProducing(self) -> None:
         """The server does not read; L{say} makes its caller wait."""
-        self._full = self._full or [Deferred()]
+        self._full = True
 
     def resumeProducing(self) -> None:
         """The server reads again."""
-        full, self._full = self._full, []
-        for waiting in full:
+        self._full = False
+        ready, self._waiting = self._waiting, []
+        for waiting in ready:
             waiting.callback(None)
 
     def stopProducing(self) -> None:
@@ -299,7 +301,7 @@ class ChatClient(Protocol):
         if not self._full:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
-        self._full.append(waiting)
+        self._waiting.append(waiting)
         return waiting
 
     def _finishIfSent(self) -> None:

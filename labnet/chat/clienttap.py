@@ -24,7 +24,7 @@ from labnet.net.options import CommandOptions, UsageError, choice, globalReactor
 from labnet.net.outcome import ExitStatus, explain
 from labnet.net.service import ClientService
 
-__all__ = ["Options", "makeService", "run"]
+__all__ = ["Conversation", "Options", "makeService", "run"]
 
 _LONGEST_WAIT = 30.0
 # Seconds that the server has to send the rest after we have said everything.
@@ -65,7 +65,7 @@ class Options(CommandOptions):
             raise UsageError(f"--connect: {error}") from error
 
 
-class _Conversation:
+class Conversation:
     """
     One person, or pipe, in a room, over as many connections as it takes.
 
@@ -198,7 +198,7 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
     """Talk as the options say, and return the exit status."""
     screen = _screen()
     try:
-        return await _Conversation(reactor, options, screen or console, screen is not None).hold()
+        return await Conversation(reactor, options, screen or console, screen is not None).hold()
     finally:
         if screen is not None:
             screen.close()

@@ -39,7 +39,8 @@ class Browser:
         self._process = subprocess.Popen(
             [
                 need("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                "--no-first-run",                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
                 "--remote-debugging-pipe", f"--user-data-dir={directory}", "about:blank",
             ],
             env=ENVIRONMENT,

@@ -46,14 +46,16 @@ class Running:
     @ivar output: the lines of standard output and standard error so far.
     """
 
-    def __init__(self, command: list[str], cwd: Path | None = None) -> None:
+    def __init__(
+        self, command: list[str], cwd: Path | None = None, stdin: int = subprocess.DEVNULL
+    ) -> None:
         self.output: list[str] = []
         self._news = threading.Condition()
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
             env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,0 +1,460 @@
+"""
+The chat among real programs: the course's client and server, pipes, a terminal, a browser, and a crowd.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.browser import Browser
+from tests.integration.processes import ENVIRONMENT, PATIENCE, Running, Twistd, eventually, labnet, need
+
+EVERYWAY = (
+    "--listen",
+    "tcp:0",
+    "--listen",
+    "line=tcp:0",
+    "--listen",
+    "framed=tcp:0",
+    "--listen",
+    "web=tcp:0",
+)
+
+# A client as the course writes it: one thread prints whatever one recv brings, the other sends lines.
+COURSE_CLIENT = """
+import socket, sys, threading
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+def receive():
+    while True:
+        data = s.recv(1024)
+        if not data:
+            break
+        print(repr(data.decode()))
+threading.Thread(target=receive, daemon=True).start()
+for line in sys.stdin:
+    message = line.strip()
+    if message == "/quit":
+        break
+    s.send(message.encode())
+s.close()
+"""
+
+# A server likewise: a thread for each client, one recv for each message, a list of all of them.
+COURSE_SERVER = """
+import socket, threading
+clients = {}
+def broadcast(message, sender=None):
+    for client in list(clients):
+        if client is not sender:
+            client.send(message.encode())
+def handle(client):
+    client.send("Enter your username: ".encode())
+    name = client.recv(1024).decode()
+    clients[client] = name
+    broadcast(f"[SERVER] {name} joined the chat!")
+    while True:
+        message = client.recv(1024).decode()
+        if not message or message == "/quit":
+            break
+        print(f"{name}: {message}")
+        broadcast(f"[{name}] {message}", client)
+    del clients[client]
+    client.close()
+    broadcast(f"[SERVER] {name} left the chat")
+server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+server.bind(("127.0.0.1", 0))
+server.listen()
+print("listening on", server.getsockname()[1])
+while True:
+    client, address = server.accept()
+    threading.Thread(target=handle, args=(client,), daemon=True).start()
+"""
+
+
+class Typist(Running):
+    """A program that somebody types lines into."""
+
+    def __init__(self, *command: str) -> None:
+        super().__init__(list(command), stdin=subprocess.PIPE)
+
+    def type(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+
+class Chat(Twistd):
+    """A chat server of ours with every way in, and its ports."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        super().__init__(directory, "labnet-chat", *EVERYWAY, *options)
+        self.ports = {way: self.port(f"chat ({way})") for way in ("plain", "line", "framed", "web")}
+
+
+class Guest:
+    """A plain socket in the room."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self._file = self.socket.makefile("rb")
+        assert self.line() == "Enter your username: "
+        self.say(name)
+        self.until(f"[SERVER] {name} joined the chat!")
+
+    def say(self, text: str) -> None:
+        self.socket.sendall(text.encode() + b"\n")
+
+    def line(self) -> str:
+        return self._file.readline().decode().removesuffix("\n")
+
+    def until(self, text: str) -> list[str]:
+        """The lines up to that one."""
+        lines = []
+        while not lines or lines[-1] != text:
+            line = self.line()
+            assert line, f"{text!r} never came, but {lines}"
+            lines.append(line)
+        return lines
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Iterator[Chat]:
+    with Chat(tmp_path) as chat:
+        yield chat
+
+
+def program(source: str, *arguments: str) -> Typist:
+    return Typist(sys.executable, "-c", source, *arguments)
+
+
+def test_theCoursesClient(chat: Chat) -> None:
+    """Two of them, unchanged, and one of ours with another framing: each recv brings one of its texts."""
+    ear = Guest(chat.ports["line"], "ear")
+    with program(COURSE_CLIENT, str(chat.ports["plain"])) as ann:
+        ann.waitFor("^'Enter your username: '$")
+        ann.type("ann")
+        ann.waitFor(r"^'\[SERVER\] ann joined the chat!'$")
+        with program(COURSE_CLIENT, str(chat.ports["plain"])) as bob:
+            bob.waitFor("^'Enter your username: '$")
+            bob.type("ann")
+            bob.waitFor(
+                r"^'\[SERVER\] That name is taken, or looks like one that is. Enter your username: '$"
+            )
+            bob.type("bob")
+            ann.waitFor(r"^'\[SERVER\] bob joined the chat!'$")
+            bob.waitFor(r"^'\[SERVER\] bob joined the chat!'$")
+            ann.type("hello bob")
+            bob.waitFor(r"^'\[ann\] hello bob'$")
+            ear.until("[ann] hello bob")
+            ear.say("hi")
+            bob.waitFor(r"^'\[ear\] hi'$")
+            bob.type("/quit")
+            ann.waitFor(r"^'\[SERVER\] bob left the chat'$")
+            assert bob.wait() == 0
+            assert "hello" not in "".join(line for line in ann.output if "[ann]" in line)
+    ear.until("[SERVER] ann left the chat")
+    ear.close()
+
+
+def test_theCoursesServer() -> None:
+    """Our client, not told which kind it is: each message is one recv there, however fast they come."""
+    with Running([sys.executable, "-c", COURSE_SERVER]) as server:
+        port = server.waitFor(r"listening on (\d+)")[1]
+        with Typist(sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{port}") as ann:
+            ann.type("ann\none\ntwo\nthree")
+            ann.waitFor(r"^\[SERVER\] ann joined the chat!$")
+            server.waitFor("^ann: three$")
+            result = labnet("chat", "--connect", f"tcp:127.0.0.1:{port}", stdin="bob\nhi\n")
+            assert result.stdout == "[SERVER] bob joined the chat!\n"
+            assert (result.returncode, result.stderr) == (0, "")
+            ann.waitFor(r"^\[bob\] hi$")
+            ann.type("/quit")
+            assert ann.wait() == 0
+        assert [line for line in server.output if line.startswith("ann")] == [
+            "ann: one",
+            "ann: two",
+            "ann: three",
+        ]
+
+
+@pytest.mark.parametrize("way", ["plain", "line", "framed"])
+def test_ourClientInAPipe(chat: Chat, way: str) -> None:
+    ear = Guest(chat.ports["line"], "ear")
+    result = labnet(
+        "chat", "--connect", f"tcp:127.0.0.1:{chat.ports[way]}", "--name", "ann", stdin="one\ntwo\n"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "[SERVER] ann joined the chat!\n"
+    assert ear.until("[SERVER] ann left the chat") == [
+        "[SERVER] ann joined the chat!", "[ann] one", "[ann] two", "[SERVER] ann left the chat",
+    ]  # fmt: skip
+    ear.close()
+
+
+def test_howOurClientEnds(chat: Chat) -> None:
+    """Refused by name, refused by the system."""
+    refused = labnet(
+        "chat", "--connect", f"tcp:127.0.0.1:{chat.ports['line']}", "--name", "server", stdin="hi\n"
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == "labnet chat: That name is reserved.\n"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = labnet("chat", "--connect", f"tcp:127.0.0.1:{free.getsockname()[1]}", stdin="ann\n")
+    assert nobody.returncode == 3
+    assert nobody.stderr.startswith("labnet chat: connection refused")
+
+
+def test_ourClientComesBack(tmp_path: Path) -> None:
+    """The server ends and starts again at the same port: the client notices, waits, and is in the room again."""
+    with Chat(tmp_path) as first:
+        port = first.ports["line"]
+        ann = Typist(
+            sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{port}", "--name", "ann"
+        )
+        ann.waitFor("ann joined")
+        first.stop()
+    ann.waitFor("^connection lost$")
+    with ann, Twistd(tmp_path, "labnet-chat", "--listen", f"line=tcp:{port}"):
+        ann.waitFor("trying again in")
+        eventually(lambda: ann.text.count("ann joined") == 2, "ann is in the room again")
+        ear = Guest(port, "ear")
+        ann.type("back again")
+        ear.until("[ann] back again")
+        ear.close()
+        ann.type("/quit")
+        assert ann.wait() == 0
+
+
+class Terminal:
+    """A program at a terminal of 60 columns."""
+
+    def __init__(self, *command: str) -> None:
+        self._ours, theirs = pty.openpty()
+        import fcntl
+        import termios
+
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT, start_new_session=True
+        )
+        self.theirs = theirs
+        self.seen = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def waitFor(self, text: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.seen:
+            ready, _, _ = select.select([self._ours], [], [], 0.1)
+            if ready:
+                self.seen += os.read(self._ours, 65_536).decode()
+            assert time.monotonic() < deadline, f"{text!r} never came, but {self.seen!r}"
+
+    def close(self) -> int:
+        status = self.process.wait(PATIENCE)
+        os.close(self.theirs)
+        os.close(self._ours)
+        return status
+
+
+def test_atATerminal(chat: Chat) -> None:
+    """Messages come above the line that is being typed, which is drawn again, and the terminal is given back."""
+    import termios
+
+    ear = Guest(chat.ports["line"], "ear")
+    ann = Terminal(
+        sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{chat.ports['line']}"
+    )
+    before = termios.tcgetattr(ann.theirs)
+    ann.waitFor("your name?")
+    ann.type("server\r")
+    ann.waitFor("That name is reserved.")
+    ann.type("ann\r")
+    ann.waitFor("[SERVER] ann joined the chat!\r\n")
+    ann.type("half a li")
+    ann.waitFor("> half a li")
+    ear.say("in between")
+    ann.waitFor("\r\x1b[K[ear] in between\r\n\r\x1b[K> half a li\r\x1b[11C")
+    ann.type("me\x7fne\r")
+    ear.until("[ann] half a limne")
+    ann.waitFor("> half a limne\r\n")
+    ann.type("/quit\r")
+    ear.until("[SERVER] ann left the chat")
+    ann.process.wait(PATIENCE)
+    assert termios.tcgetattr(ann.theirs)[3] == before[3]
+    assert ann.close() == 0
+    ear.close()
+
+
+def test_netcat(chat: Chat) -> None:
+    """A person with C{nc}, or a script with a pipe."""
+    result = subprocess.run(
+        [need("nc"), "-N", "127.0.0.1", str(chat.ports["line"])],
+        input=b"ann\nhello\n/who\n", capture_output=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    assert result.stdout.decode().splitlines() == [
+        "Enter your username: ", "[SERVER] ann joined the chat!", "[SERVER] 1 here: ann",
+    ]  # fmt: skip
+
+
+def test_aBrowser(chat: Chat, tmp_path: Path) -> None:
+    """The page in a real one: refused, in the room, both ways, as text, with commands, and out again."""
+    bob = Guest(chat.ports["line"], "bob")
+    bob.say("before <i>")
+    with Browser(tmp_path / "profile") as browser:
+        tab = browser.open(f"http://localhost:{chat.ports['web']}/")
+        tab.type("#name", "bob")
+        tab.waitFor("document.querySelector('#join-problem').textContent.includes('taken')")
+        tab.evaluate("document.querySelector('#name').value = ''")
+        tab.type("#name", "Ann\u00e9")
+        tab.waitFor("document.querySelector('#state').textContent === 'as Ann\u00e9'")
+        bob.until("[SERVER] Ann\u00e9 joined the chat!")
+        tab.type("#text", "hello <b>bob</b>")
+        bob.until("[Ann\u00e9] hello <b>bob</b>")
+        bob.say("<img src=x onerror=alert(1)>")
+        tab.waitFor("document.querySelector('#log').innerText.includes('onerror=alert(1)>')")
+        assert tab.evaluate("document.querySelectorAll('#log img, #log b, #log i').length") == 0
+        assert tab.evaluate("document.querySelector('#log').innerText").startswith("1 earlier message:")
+        assert tab.evaluate("document.querySelectorAll('#log .mine').length") == 1
+        tab.type("#text", "/nick Bea")
+        bob.until("[SERVER] Ann\u00e9 is now Bea")
+        tab.waitFor("document.querySelector('#state').textContent === 'as Bea'")
+        assert tab.evaluate("[...document.querySelectorAll('#names li')].map((item) => item.textContent)") == [
+            "Bea (you)", "bob",
+        ]  # fmt: skip
+        for width, scheme in ((1000, "light"), (360, "dark")):
+            tab.screenshot(tmp_path / f"{scheme}.png", width, 640, scheme)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.evaluate("document.querySelector('#leave').click()")
+        bob.until("[SERVER] Bea left the chat")
+        assert tab.evaluate("document.querySelector('#join').hidden") is False
+        problems = [problem for problem in browser.problems if "409" not in problem]
+        assert problems == []
+    bob.close()
+
+
+def test_anotherSitesPage(chat: Chat, tmp_path: Path) -> None:
+    """A page of another origin can neither join, nor say something, nor read."""
+    bob = Guest(chat.ports["line"], "bob")
+    own = f"http://localhost:{chat.ports['web']}"
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(own + "/")
+        other = browser.open(f"http://127.0.0.1:{chat.ports['web']}/")
+        told = other.evaluate(f"""
+            Promise.allSettled([
+                fetch("{own}/", {{credentials: "include"}}),
+                fetch("{own}/join", {{method: "POST", body: "mallory", credentials: "include", mode: "no-cors"}}),
+            ]).then((results) => results.map((result) => result.status))
+        """)
+        assert told[0] == "rejected"
+    bob.say("/who")
+    assert bob.line() == "[SERVER] 1 here: bob"
+    bob.close()
+
+
+def test_anUnluckyCrowd(chat: Chat) -> None:
+    """
+    A member that never reads, one that sends a byte now and then, one that floods, and one that resets
+    its connection: the others have every message, once and in order.
+    """
+    ears = [Guest(chat.ports["line"], f"ear {number}") for number in range(5)]
+    deaf = Guest(chat.ports["line"], "deaf")
+    flood = Guest(chat.ports["line"], "flood")
+    nameless = socket.create_connection(("127.0.0.1", chat.ports["line"]))
+    flood.socket.setblocking(False)
+    try:
+        while True:
+            flood.socket.send(b"flood\n" * 10_000)
+    except BlockingIOError:
+        pass
+    gone = Guest(chat.ports["line"], "gone")
+    gone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.close()
+    ears[0].until("[SERVER] gone left the chat")
+    for number in range(50):
+        ears[0].say(f"message {number}")
+        nameless.sendall(b"x")
+    for ear in ears[1:]:
+        lines = ear.until("[ear 0] message 49")
+        assert [line for line in lines if line.startswith("[ear 0]")] == [
+            f"[ear 0] message {number}" for number in range(50)
+        ]
+        assert 90 <= len([line for line in lines if line == "[flood] flood"]) < 1_000
+    for guest in (*ears, deaf, flood):
+        guest.close()
+    nameless.close()
+
+
+def rss(process: int) -> int:
+    """Bytes of memory that a process uses now."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_threeHundredMembers(tmp_path: Path) -> None:
+    """Of them 50 talk at once: everybody has everything in one order; memory and descriptors come back."""
+    with Chat(tmp_path, "--join-rate", "0", "--history", "0") as chat:
+        process = chat.process.pid
+        port = chat.ports["line"]
+        Guest(port, "warm").close()
+        descriptors = len(os.listdir(f"/proc/{process}/fd"))
+        guests = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(300)]
+        for number, guest in enumerate(guests):
+            guest.sendall(b"guest %d\n" % number)
+        inside = Guest(port, "last")
+        before = rss(process)
+        speakers = guests[:50]
+        for turn in range(20):
+            for number, speaker in enumerate(speakers):
+                speaker.sendall(b"turn %d of %d\n" % (turn, number))
+        expected = 50 * 20
+        heard: list[list[bytes]] = [[] for _ in guests]
+
+        def listen(first: int) -> None:
+            for at in range(first, len(guests), 4):
+                buffer = b""
+                wanted = expected - (20 if at < 50 else 0)
+                while len(heard[at]) < wanted:
+                    buffer += guests[at].recv(1 << 20)
+                    lines = buffer.split(b"\n")
+                    buffer = lines.pop()
+                    heard[at] += [line for line in lines if b"] turn " in line]
+
+        threads = [threading.Thread(target=listen, args=(first,)) for first in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        order = heard[-1]
+        assert len(set(order)) == expected
+        for at, lines in enumerate(heard):
+            own = b"[guest %d]" % at
+            assert lines == [line for line in order if not line.startswith(own)]
+        assert rss(process) - before < 32 << 20
+        for guest in guests:
+            guest.close()
+        eventually(
+            lambda: len(os.listdir(f"/proc/{process}/fd")) <= descriptors + 1, "the descriptors come back"
+        )
+        inside.say("/who")
+        inside.until("[SERVER] 1 here: last")
+        inside.close()
