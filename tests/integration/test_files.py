@@ -115,7 +115,9 @@ LISTEN = [word for kind in ("course", "framed", "http") for word in ("--listen",
 
 @pytest.fixture(scope="module")
 def server(folder: Path, passwords: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twistd]:
-    arguments = ["--folder", str(folder), "--password-file", str(passwords), *LISTEN]
+    # The course's client may be kept from the processor for longer than the default pause: on a machine
+    # that is busy with tests it gets ten times as much.
+    arguments = ["--folder", str(folder), "--password-file", str(passwords), "--pause", "0.2", *LISTEN]
     with Twistd(tmp_path_factory.mktemp("server"), "labnet-files", *arguments) as server:
         yield server
 
@@ -134,15 +136,15 @@ def test_theCoursesClient(server: Twistd, name: str) -> None:
 
 
 def test_theCoursesClient200TimesOutOf200(server: Twistd) -> None:
-    """Four of them at a time, fifty downloads each; it is a race that the course's own server loses."""
-    command = [sys.executable, "-c", CLIENT, str(port(server, "course")), "small.txt", "50"]
+    """Ten of them at a time, twenty downloads each; it is a race that the course's own server loses."""
+    command = [sys.executable, "-c", CLIENT, str(port(server, "course")), "small.txt", "20"]
     clients = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
+        for _ in range(10)
     ]
     results = [client.communicate(timeout=PATIENCE * 2) for client in clients]
     lines = [line for out, _ in results for line in out.splitlines()]
-    assert [error for _, error in results] == [""] * 4
+    assert [error for _, error in results] == [""] * 10
     assert lines == [described(FILES["small.txt"])] * 200
 
 
