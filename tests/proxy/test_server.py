@@ -266,7 +266,7 @@ def test_http10(makeWorld: MakeWorld) -> None:
     """An HTTP/1.0 client gets no chunks, and its connection ends unless it asked to keep it."""
     request = GET.replace(b"HTTP/1.1", b"HTTP/1.0")
     world = makeWorld(Policy(rules=()))
-    client, origin = world.exchange(request, chunked(b"hello", b" world"))
+    client, _ = world.exchange(request, chunked(b"hello", b" world"))
     assert client.take() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello world"
     assert client.transport.halfClosed
 
