@@ -58,7 +58,7 @@ class Writers:
 
 
 class Pair:
-    """A real TCP connection: a transport of Twisted's at one end, without a reactor, a socket at the other."""
+    """A TCP connection: a transport of Twisted's at one end, without a reactor, a plain socket beyond."""
 
     def __init__(self) -> None:
         with socket.socket() as listener:

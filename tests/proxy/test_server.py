@@ -295,7 +295,6 @@ def test_maxForwards(makeWorld: MakeWorld) -> None:
         assert body in answer
         assert b"Cookie" not in answer
         assert world.attempts == []
-    client.says(b"")
     client, origin = makeWorld().exchange(request + b"Max-Forwards: 3\r\n\r\n")
     assert b"Max-Forwards: 2\r\n" in origin.take()
 
