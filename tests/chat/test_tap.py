@@ -53,7 +53,8 @@ def test_withoutOptionsItListensOnTheDefaults(memory: MemoryReactorClock) -> Non
 def test_everyOptionReachesItsPlace(memory: MemoryReactorClock) -> None:
     service = tap.makeService(
         parsed(
-            "--listen", "tcp:1", "--listen", "web=tcp:2", "--plain-extras", "--history", "7", "--max-members", "8",
+            "--listen", "tcp:1", "--listen", "web=tcp:2", "--plain-extras", "--history", "7",
+            "--max-members", "8",
             "--max-message", "100", "--message-rate", "3", "--message-burst", "4", "--join-rate", "5",
             "--max-backlog", "1000", "--stall-timeout", "6", "--name-timeout", "9", "--ghost-timeout", "10",
             "--web-host", "chat.example", "--max-connections", "11",

@@ -4,6 +4,7 @@ The chat among real programs: the course's client and server, pipes, a terminal,
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
@@ -11,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -21,16 +23,7 @@ import pytest
 from tests.integration.browser import Browser
 from tests.integration.processes import ENVIRONMENT, PATIENCE, Running, Twistd, eventually, labnet, need
 
-EVERYWAY = (
-    "--listen",
-    "tcp:0",
-    "--listen",
-    "line=tcp:0",
-    "--listen",
-    "framed=tcp:0",
-    "--listen",
-    "web=tcp:0",
-)
+EVERYWAY = [f"--listen={way}tcp:0" for way in ("", "line=", "framed=", "web=")]
 
 # A client as the course writes it: one thread prints whatever one recv brings, the other sends lines.
 COURSE_CLIENT = """
@@ -223,12 +216,11 @@ def test_howOurClientEnds(chat: Chat) -> None:
 
 
 def test_ourClientComesBack(tmp_path: Path) -> None:
-    """The server ends and starts again at the same port: the client notices, waits, and is in the room again."""
+    """The server ends and starts again at the same port: the client notices, waits, and is in again."""
     with Chat(tmp_path) as first:
         port = first.ports["line"]
-        ann = Typist(
-            sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{port}", "--name", "ann"
-        )
+        where = f"tcp:127.0.0.1:{port}"
+        ann = Typist(sys.executable, "-m", "labnet", "chat", "--connect", where, "--name", "ann")
         ann.waitFor("ann joined")
         first.stop()
     ann.waitFor("^connection lost$")
@@ -248,9 +240,6 @@ class Terminal:
 
     def __init__(self, *command: str) -> None:
         self._ours, theirs = pty.openpty()
-        import fcntl
-        import termios
-
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
         self.process = subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT, start_new_session=True
@@ -277,9 +266,7 @@ class Terminal:
 
 
 def test_atATerminal(chat: Chat) -> None:
-    """Messages come above the line that is being typed, which is drawn again, and the terminal is given back."""
-    import termios
-
+    """Messages come above the line one types, which is drawn again; the terminal is given back."""
     ear = Guest(chat.ports["line"], "ear")
     ann = Terminal(
         sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{chat.ports['line']}"
@@ -338,9 +325,8 @@ def test_aBrowser(chat: Chat, tmp_path: Path) -> None:
         tab.type("#text", "/nick Bea")
         bob.until("[SERVER] Ann\u00e9 is now Bea")
         tab.waitFor("document.querySelector('#state').textContent === 'as Bea'")
-        assert tab.evaluate("[...document.querySelectorAll('#names li')].map((item) => item.textContent)") == [
-            "Bea (you)", "bob",
-        ]  # fmt: skip
+        people = tab.evaluate("[...document.querySelectorAll('#names li')].map((item) => item.textContent)")
+        assert people == ["Bea (you)", "bob"]
         for width, scheme in ((1000, "light"), (360, "dark")):
             tab.screenshot(tmp_path / f"{scheme}.png", width, 640, scheme)
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -362,7 +348,8 @@ def test_anotherSitesPage(chat: Chat, tmp_path: Path) -> None:
         told = other.evaluate(f"""
             Promise.allSettled([
                 fetch("{own}/", {{credentials: "include"}}),
-                fetch("{own}/join", {{method: "POST", body: "mallory", credentials: "include", mode: "no-cors"}}),
+                fetch("{own}/join",
+                      {{method: "POST", body: "mallory", credentials: "include", mode: "no-cors"}}),
             ]).then((results) => results.map((result) => result.status))
         """)
         assert told[0] == "rejected"
