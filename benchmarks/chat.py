@@ -121,11 +121,12 @@ class Server:
     """A running server, on the first CPU."""
 
     def __init__(self, command: list[str], port: int = 0, irc: bool = False) -> None:
+        self.irc = irc
         self.login: Callable[[bytes], bytes] = ircLogin if irc else chatLogin
         self.say: Callable[[bytes], bytes] = ircSay if irc else chatSay
         self.process = subprocess.Popen(
             command,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if port else subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
@@ -169,11 +170,20 @@ class Crowd:
         self.members: list[socket.socket] = []
         self.received = 0
         self.heard = b""
-        for _ in range(size):
-            self._connect()
-        # All names at once, so that what everybody is told of everybody leaves in few pieces.
-        for number, member in enumerate(self.members):
-            member.send(server.login(b"m%d" % number))
+        for number in range(size):
+            member = self._connect()
+            if server.irc:
+                # Its queue of those that want to come in is short: one after the other.
+                member.setblocking(True)
+                member.send(server.login(b"m%d" % number))
+                answer = b""
+                while b" 366 " not in answer:
+                    answer += member.recv(65_536)
+                member.setblocking(False)
+        if not server.irc:
+            # All names at once, so that what everybody is told of everybody leaves in few pieces.
+            for number, member in enumerate(self.members):
+                member.send(server.login(b"m%d" % number))
         self.quiet()
 
     def _connect(self) -> socket.socket:
@@ -210,7 +220,7 @@ class Crowd:
 
     def quiet(self) -> None:
         """Read until there is nothing for a while."""
-        while self.read(0.5):
+        while self.read(2):
             pass
         self.heard = b""
 
