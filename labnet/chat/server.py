@@ -274,7 +274,7 @@ class ChatConnection(LingeringConnection):
     def ended(self, reason: Failure) -> None:
         self._cancelSilence()
         self._cancelTurn()
-        self._leave()
+        self._live.leave(self)
 
     @property
     def busy(self) -> bool:
@@ -291,7 +291,7 @@ class ChatConnection(LingeringConnection):
         elif limits.stall and self._fullSince is not None and now - self._fullSince >= limits.stall:
             self._dropSlow(f"has not read for {limits.stall:g} s")
         elif limits.stall and self._endedAt is not None and now - self._endedAt >= limits.stall:
-            self._leave()
+            self._live.leave(self)
             self.drop(f"not ended within {limits.stall:g} s")
         else:
             super().watchTime(now)
@@ -393,26 +393,19 @@ class ChatConnection(LingeringConnection):
         self._endedAt = self.factory.clock.seconds()
         if self.name:
             self._live.flush()
-        self._leave()
+        self._live.leave(self)
         self.close(outcome)
 
     def _refuse(self, outcome: str) -> None:
         """Leave, and listen no more: the sentence that says why must not be overtaken by a reset."""
         if self.name:
             self._live.flush()
-        self._leave()
+        self._live.leave(self)
         self.endWith(b"", outcome)
 
     def _dropSlow(self, why: str) -> None:
-        self._leave()
+        self._live.leave(self)
         self.drop(f"reads too slowly: {why}")
-
-    def _leave(self) -> None:
-        if self.factory.settling:
-            # The service stops: nobody is to be told that everybody leaves.
-            self._live.room.leave(self)
-        else:
-            self._live.leave(self)
 
     # Silence, which ends a message of the course's client.
 

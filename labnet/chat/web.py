@@ -100,10 +100,7 @@ class Browser:
             self._goes.cancel()
         self._goes = None
         self._page.forget(self)
-        if self._page.stopping():
-            self._page.live.room.leave(self)
-        else:
-            self._page.live.leave(self)
+        self._page.live.leave(self)
         request, self._request = self._request, None
         if request is not None:
             request.unregisterProducer()

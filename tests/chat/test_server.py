@@ -302,10 +302,13 @@ def test_aSilentMemberMayStay(clock: Clock) -> None:
     house.close()
 
 
-def test_theServiceStops(clock: Clock) -> None:
-    """Nobody is told that everybody leaves; the connections end."""
+def test_oneWayIntoTheRoomStops(clock: Clock) -> None:
+    """Its members are not told that all of them leave; those that came another way are."""
     house = House(clock)
     guests = [house.enter(f"guest {number}") for number in range(3)]
+    other = house.enter("other", PLAIN)
+    for guest in guests:
+        guest.heard()
     stopped: list[object] = []
     factory = house.factories[LINE]
     factory.finish().addCallback(stopped.append)
@@ -315,7 +318,8 @@ def test_theServiceStops(clock: Clock) -> None:
         guest.end()
     assert stopped == [None]
     assert all(guest.heard() == b"" for guest in guests)
-    assert len(house.live.room) == 0
+    assert other.texts() == [f"[SERVER] guest {number} left the chat" for number in range(3)]
+    house.close()
 
 
 def test_theLine(house: House, log: list[str]) -> None:

@@ -475,6 +475,7 @@ def test_theServiceStops(clock: Clock) -> None:
             line.connection.connectionLost(done())
     assert stopped == [None]
     assert len(world.live.room) == 0
+    clock.advance(0)
     assert clock.getDelayedCalls() == []
 
 
