@@ -11,7 +11,7 @@ from labnet.chat.room import Room
 from labnet.chat.server import ChatConnection, ChatFactory, ChatLimits, LiveRoom, Member
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, Dialect
 from labnet.net.limits import Limits
-from tests.relay.connections import TCPTransport, done
+from tests.connections import TCPTransport, done
 
 __all__ = ["Guest", "House"]
 

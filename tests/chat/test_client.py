@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from labnet.chat.client import ChatClient, ChatClientFactory, NameRefused
 from labnet.chat.wire import DIALECTS, FRAMED, LINE, PLAIN, PROMPT, Dialect
 from labnet.net.outcome import ClientError, ExitStatus
-from tests.relay.connections import TCPTransport, done
+from tests.connections import TCPTransport, done
 
 everyDialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 

@@ -18,7 +18,7 @@ from labnet.chat import clienttap
 from labnet.chat.client import ChatClient, NameRefused
 from labnet.chat.clienttap import Conversation
 from labnet.net.outcome import ExitStatus
-from tests.relay.connections import TCPTransport, done
+from tests.connections import TCPTransport, done
 
 PROMPT = b"Enter your username: \n"
 

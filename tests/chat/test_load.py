@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from labnet.chat.server import ChatConnection, ChatFactory, ChatLimits, LiveRoom
 from labnet.chat.wire import FRAMED, LINE, PLAIN
 from labnet.net.limits import Limits
-from tests.relay.connections import done
+from tests.connections import done
 
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 4711)
 

@@ -20,7 +20,7 @@ from labnet.chat.server import ChatLimits, LiveRoom, Member
 from labnet.chat.web import PING, PageFactory, pageFactory
 from labnet.net.site import SiteConnection
 from tests.chat.members import House
-from tests.relay.connections import TCPTransport, done
+from tests.connections import TCPTransport, done
 
 TAB = b"0123456789abcdef" * 2
 ORIGIN = b"http://localhost:9996"

@@ -26,7 +26,7 @@ from labnet.net import options as netOptions
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.service import listeners
-from tests.relay.connections import TCPTransport, done, hangUp
+from tests.connections import TCPTransport, done, hangUp
 
 
 def connected(factory: ServiceFactory) -> tuple[ServiceConnection, TCPTransport]:

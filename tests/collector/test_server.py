@@ -20,7 +20,7 @@ from labnet.collector.server import CollectorFactory, CollectorProtocol, appendT
 from labnet.collector.wire import Bounds, Collection, Piece, Pool
 from labnet.net import options as netOptions
 from labnet.net.service import StreamListener, listeners
-from tests.relay.connections import TCPTransport, done, hangUp, reset
+from tests.connections import TCPTransport, done, hangUp, reset
 
 
 @pytest.fixture

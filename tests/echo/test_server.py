@@ -18,8 +18,8 @@ from labnet.echo.server import EchoDatagramProtocol, EchoFactory, EchoProtocol
 from labnet.echo.wire import Echo, Frames, Lines, Pieces, Style
 from labnet.net import datagram as netDatagram
 from labnet.net.limits import DatagramLimits, Limits
+from tests.connections import TCPTransport, done, hangUp, reset
 from tests.datagrams import Datagram, DatagramNetwork
-from tests.relay.connections import TCPTransport, done, hangUp, reset
 
 
 def connected(

@@ -32,8 +32,8 @@ from labnet.files.wire import (
     encodeHead,
     parseRequest,
 )
+from tests.connections import TCPTransport
 from tests.files.world import connected, content, drain, lose, shelfOf
-from tests.relay.connections import TCPTransport
 
 
 class Memory:

@@ -12,8 +12,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from labnet.files.server import CourseConnection, CourseFactory
+from tests.connections import TCPTransport, hangUp
 from tests.files.world import connected, descriptors, drain, lose, shelfOf
-from tests.relay.connections import TCPTransport, hangUp
 
 DATA = b"some bytes of a file"
 

@@ -31,8 +31,8 @@ from labnet.files.wire import (
 )
 from labnet.net.limits import Limits
 from tests.conftest import LoggedFailures
+from tests.connections import TCPTransport, hangUp
 from tests.files.world import Threads, connected, content, descriptors, drain, lose, scratch, shelfOf
-from tests.relay.connections import TCPTransport, hangUp
 
 DATA = b"some bytes of a file"
 

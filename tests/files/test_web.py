@@ -19,8 +19,8 @@ from twisted.internet.task import Clock
 from labnet.files.store import StoreLimits
 from labnet.files.web import FormTokens, WebConnection, WebFactory
 from labnet.proxy.wire import ResponseHead, parseResponseHead
+from tests.connections import TCPTransport, hangUp
 from tests.files.world import connected, content, descriptors, drain, lose, scratch, shelfOf
-from tests.relay.connections import TCPTransport, hangUp
 
 DATA = b"0123456789"
 JOE = b"Authorization: Basic " + b64encode(b"joe:secret") + b"\r\n"

@@ -21,7 +21,7 @@ from labnet.files.digests import Digests
 from labnet.files.passwords import PasswordHash, _scrypt
 from labnet.files.store import Store, StoreLimits
 from labnet.net.sendfile import FileTransfer
-from tests.relay.connections import TCPTransport
+from tests.connections import TCPTransport
 
 #: A cheap hash of the password "secret".
 SECRET = PasswordHash(2, 8, 1, b"salt", _scrypt("secret", b"salt", 2, 8, 1))

@@ -19,7 +19,7 @@ from labnet.greeting.server import GreetingFactory
 from labnet.greeting.wire import LONGEST_GREETING
 from labnet.net import options as netOptions
 from labnet.net.service import ClientService, StreamListener, listeners
-from tests.relay.connections import TCPTransport, hangUp
+from tests.connections import TCPTransport, hangUp
 
 # The server
 

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from labnet.guess.client import GuessClient, play
 from labnet.guess.wire import Answer, AnswerNotUnderstood, Question, encodeAnswer
 from labnet.net.outcome import ClientError, ExitStatus
-from tests.relay.connections import TCPTransport, done
+from tests.connections import TCPTransport, done
 
 ASKED = Question(b"<", 51)
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from labnet.net.limits import Limits
 from labnet.net.lingering import LINGER, LingeringConnection, LingeringFactory
-from tests.relay.connections import TCPTransport, done, hangUp
+from tests.connections import TCPTransport, done, hangUp
 
 
 class Bye(LingeringConnection):

@@ -17,7 +17,7 @@ from zope.interface import directlyProvides
 from labnet.net.limits import Limits
 from labnet.net.site import SiteConnection, SiteFactory, connectionOf
 from tests.conftest import LoggedFailures
-from tests.relay.connections import TCPTransport, done, hangUp
+from tests.connections import TCPTransport, done, hangUp
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -20,8 +20,8 @@ from labnet.netcat.secure import (
     serverStreams,
 )
 from labnet.netcat.session import Manner
+from tests.connections import TCPTransport
 from tests.netcat.world import World
-from tests.relay.connections import TCPTransport
 
 
 class Secure:

@@ -20,8 +20,8 @@ from labnet.net.outcome import ExitStatus
 from labnet.net.service import ClientService
 from labnet.netcat import clienttap, tap
 from labnet.netcat.session import Manner
+from tests.connections import TCPTransport
 from tests.netcat.world import Standard
-from tests.relay.connections import TCPTransport
 
 
 def client(*arguments: str) -> clienttap.Options:

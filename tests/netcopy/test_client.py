@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.outcome import ClientError, ExitStatus
 from labnet.netcopy.client import announceChecksum, askChecksum, netcopy
-from tests.relay.connections import TCPTransport, done, reset
+from tests.connections import TCPTransport, done, reset
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()

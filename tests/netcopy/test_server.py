@@ -21,7 +21,7 @@ from labnet.net.limits import Limits
 from labnet.netcopy import checksumtap, clienttap, saving, tap
 from labnet.netcopy.saving import isFileName
 from labnet.netcopy.server import Copies, NetcopyFactory, NetcopyProtocol
-from tests.relay.connections import TCPTransport, hangUp, reset
+from tests.connections import TCPTransport, hangUp, reset
 
 DIGEST = hashlib.md5(b"onetwo", usedforsecurity=False).hexdigest().encode()
 

@@ -17,7 +17,7 @@ from labnet.proxy.client import OriginConnection
 from labnet.proxy.policy import Policy
 from labnet.proxy.server import ProxyConnection, ProxyFactory
 from labnet.proxy.target import Origin
-from tests.relay.connections import TCPTransport, done, hangUp, reset
+from tests.connections import TCPTransport, done, hangUp, reset
 
 _VOLATILE = re.compile(rb"(Via: [\d.]+ labnet-[0-9a-f]{8}|Date: [^\r]*)\r\n")
 

@@ -19,8 +19,8 @@ from labnet.net.limits import Limits
 from labnet.relay.client import Upstream
 from labnet.relay.server import RequestRelay, RequestRelayFactory, Tamperer
 from labnet.relay.wire import AnswerCache, parseTampering
+from tests.connections import TCPTransport, hangUp, reset
 from tests.datagrams import DatagramNetwork, Peer
-from tests.relay.connections import TCPTransport, hangUp, reset
 
 STRUCT9 = PROFILES["struct9"]
 SERVER = DatagramTarget("127.0.0.1", 9001)

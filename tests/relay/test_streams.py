@@ -20,7 +20,7 @@ from labnet.net.limits import Limits
 from labnet.net.origin import Origin
 from labnet.net.splice import Splice
 from labnet.relay.server import StreamRelay, StreamRelayFactory
-from tests.relay.connections import TCPTransport, done, hangUp, reset
+from tests.connections import TCPTransport, done, hangUp, reset
 
 
 @implementer(IStreamClientEndpoint)

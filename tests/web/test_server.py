@@ -12,7 +12,7 @@ from twisted.python.usage import UsageError
 from labnet.web import tap
 from labnet.web.server import WebFactory, WebProtocol
 from labnet.web.wire import HELLO, LAME, LONGEST_HEAD
-from tests.relay.connections import TCPTransport, done
+from tests.connections import TCPTransport, done
 
 
 def connected(clock: Clock) -> tuple[WebProtocol, TCPTransport]:

@@ -1,5 +1,5 @@
 """
-Connections in memory for the relay's tests.
+Connections in memory, for the tests of every room.
 """
 
 from __future__ import annotations
