@@ -31,15 +31,15 @@ from labnet.net.endpoints import (
 from labnet.net.limits import Limits
 from labnet.net.options import UsageError, globalReactor, number, optionsFirst
 from labnet.net.outcome import ExitStatus
-from labnet.net.service import ClientService
-from labnet.netcat import client, server
-from labnet.netcat.secure import (
+from labnet.net.secure import (
     BadCertificate,
     SecureClientEndpoint,
     SecureServerEndpoint,
     clientStreams,
     serverStreams,
 )
+from labnet.net.service import ClientService
+from labnet.netcat import client, server
 from labnet.netcat.session import Session
 from labnet.netcat.tap import ConversationOptions, newSession
 

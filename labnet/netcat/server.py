@@ -22,9 +22,9 @@ from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.endpoints import DatagramAddress, describe
 from labnet.net.limits import Limits
 from labnet.net.outcome import ClientError, ExitStatus
+from labnet.net.secure import SecureConnection
 from labnet.net.sockets import SocketOptions
 from labnet.netcat.datagrams import DatagramPeer
-from labnet.netcat.secure import SecureConnection
 from labnet.netcat.session import Session
 
 __all__ = ["PeerConnection", "PeerFactory", "converse", "leave"]
@@ -71,7 +71,7 @@ class PeerConnection(ServiceConnection):
             self._session.peerOpened(self)
 
     def handshakeCompleted(self) -> None:
-        """TLS is agreed upon; see L{labnet.netcat.secure.HandshakeListener}."""
+        """TLS is agreed upon; see L{labnet.net.secure.HandshakeListener}."""
         agreement = getattr(self.transport, "agreement", None)
         if agreement is not None:
             self._session.narrate(f"{self.label} agreed to {agreement.version}, {agreement.cipher}")

@@ -12,8 +12,8 @@ from labnet.net.console import Console
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.options import CommandOptions, ServerOptions, UsageError, globalReactor, number
 from labnet.net.outcome import ExitStatus
+from labnet.net.secure import BadCertificate, SecureServerEndpoint, serverStreams
 from labnet.net.service import ClientService
-from labnet.netcat.secure import BadCertificate, SecureServerEndpoint, serverStreams
 from labnet.netcat.server import converse
 from labnet.netcat.session import Manner, Session
 from labnet.netcat.wire import BadEscape, unescape

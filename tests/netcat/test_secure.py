@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from labnet.net.outcome import ExitStatus, explain
-from labnet.netcat.secure import (
+from labnet.net.secure import (
     BadCertificate,
     SecureConnection,
     SecureFactory,

@@ -1,5 +1,5 @@
 """
-TLS below netcat's connections: who the peer has to be, who we are, and a layer that keeps the halves.
+TLS below a connection: who the peer has to be, who we are, and a layer that keeps the halves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from zope.interface import implementer
 
 from labnet.net.connection import Transport
 from labnet.net.outcome import ClientError, ExitStatus
-from labnet.netcat.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
+from labnet.net.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
 
 __all__ = [
     "BadCertificate",

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
-from labnet.netcat.secure import clientStreams, serverStreams
-from labnet.netcat.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
+from labnet.net.secure import clientStreams, serverStreams
+from labnet.net.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
 
 
 @functools.cache
