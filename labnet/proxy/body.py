@@ -161,6 +161,14 @@ class ChunkedBody(BodyReader):
             self.rest, self._buffer = self._buffer, b""
         return content[0] if len(content) == 1 else b"".join(content)
 
+    def chunkBegan(self, size: int, line: bytes) -> None:
+        """
+        A chunk begins: for those who want to know, by overriding it.
+
+        @param size: 0 for the last.
+        @param line: the chunk-size line without its line feed.
+        """
+
     def _between(self, buffer: bytes, at: int) -> int:
         """Take what stands at C{at}, between the data of two chunks: where it ends, or -1 for "not yet"."""
         if self._state == self._DATA_END:
@@ -190,6 +198,7 @@ class ChunkedBody(BodyReader):
             raise BadMessage("a chunk-size line is not a hexadecimal number and CR LF")
         self._left = int(match[1], 16)
         self._state = self._DATA if self._left else self._TRAILERS
+        self.chunkBegan(self._left, line)
 
     def _endChunk(self, buffer: bytes, at: int) -> int:
         ending = buffer[at : at + 2]
