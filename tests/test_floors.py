@@ -37,6 +37,7 @@ PURE = {
     "arithmetic",
     "body",
     "catalogue",
+    "charsets",
     "config",
     "dampening",
     "delivery",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol as Interface
 
-from labnet.proxy.inspection import Finding, Inspector, Rule, Undecodable, search
+from labnet.proxy.inspection import Finding, Inspector, Rule, Undecodable, overlap, search
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 
@@ -142,12 +142,17 @@ class Cut(Delivery):
         self._inspector = inspector
         self._rules = rules
         self._memory = memory
-        self._overlap = max(len(rule.pattern) for rule in rules) - 1
+        self._overlap = overlap(rules)
         self._spool = Spool(memory)
         self._tail: bytes | None = None
 
     def received(self, content: bytes) -> None:
-        found = self._inspector.feed(content)
+        try:
+            found = self._inspector.feed(content)
+        except Undecodable as problem:
+            # It has no coding: so this is said of its beginning, and the policy that cuts refuses it.
+            self._recipient.uninspectable(str(problem))
+            return
         if found is not None:
             self._recipient.blocked(found)
         elif self._tail is not None:

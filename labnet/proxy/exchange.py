@@ -150,7 +150,7 @@ class Exchange:
     def _holdRequest(self) -> None:
         fields = self.head.fields
         try:
-            self._upload = HeldUpload(self, fields.tokens(b"content-encoding"), self._policy)
+            self._upload = HeldUpload(self, fields, self._policy)
         except Undecodable as problem:
             self.refuse(415, f"the request's body can not be looked at: {problem}")
             return
@@ -272,7 +272,8 @@ class Exchange:
         try:
             if head.status == 206:
                 raise Undecodable("a part of the whole (206)")
-            inspector = Inspector(self._rules, codings, self._policy.decoding)
+            types = head.fields.values(b"content-type")
+            inspector = Inspector(self._rules, codings, self._policy.decoding, types)
         except Undecodable as problem:
             return self._streamed() if self.uninspectable(str(problem)) else None
         holding = self._policy.holding

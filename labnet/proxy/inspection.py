@@ -1,8 +1,9 @@
 """
-Looks for blocked strings in what passes, whatever content codings it wears.
+Looks for blocked strings in what passes, whatever content codings and whatever charset it wears.
 
 An L{Inspector} takes the content of one message piece by piece, decodes it, and looks at the decoded
-content without keeping it. It keeps no more than one decoded piece and the last few bytes before it.
+content without keeping it. It keeps no more than one decoded piece and the last few bytes before it. The
+charsets are those of L{labnet.proxy.charsets}.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
+
+from labnet.proxy.charsets import BEGINNING, declaredCharset, spellings
 
 __all__ = [
     "AVAILABLE_CODINGS",
     "Bomb",
     "DecodingLimits",
     "Finding",
+    "ForeignCharset",
     "Inspector",
     "Rule",
     "Undecodable",
+    "overlap",
     "search",
 ]
 
@@ -37,20 +42,31 @@ class Bomb(Undecodable):
     """The content becomes too much when it is decoded; no other way to read it makes that good."""
 
 
+class ForeignCharset(Undecodable):
+    """The text is in an encoding that can not be looked into, whatever coding it came in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
     A blocked string.
 
     @ivar pattern: the bytes, at least one.
+    @ivar plain: what is looked for, and in which charset that is the string; the pattern comes first.
+    @ivar wide: the same, and what has zero bytes in it, which most content has not.
     @raise ValueError: there is none.
     """
 
     pattern: bytes
+    plain: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)
+    wide: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.pattern:
             raise ValueError("a blocked string must not be empty")
+        wide = spellings(self.pattern)
+        object.__setattr__(self, "wide", wide)
+        object.__setattr__(self, "plain", tuple(spelling for spelling in wide if 0 not in spelling[0]))
 
     def __str__(self) -> str:
         return self.pattern.decode("utf-8", "backslashreplace")
@@ -64,12 +80,14 @@ class Finding:
     @ivar where: C{header section}, C{body}, C{trailers} or C{request}.
     @ivar offset: of its first byte, in the decoded content.
     @ivar coding: the content codings it was found under.
+    @ivar charset: the encoding in which it stands there; empty for the rule's own bytes.
     """
 
     rule: Rule
     where: str
     offset: int
     coding: str = "identity"
+    charset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +107,24 @@ class DecodingLimits:
 
 def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
     """
-    The blocked string in C{data} that is complete first; of those that end together, the one whose rule
-    comes first. So it is the same one in whatever pieces the data comes.
+    The blocked string in C{data} that is complete first, in whatever charset; of those that end together,
+    the one whose rule comes first. So it is the same one in whatever pieces the data comes.
     """
     best: Finding | None = None
+    first = len(data) + 1
+    hasZeros = 0 in data
     for rule in rules:
-        offset = data.find(rule.pattern)
-        if offset >= 0 and (best is None or offset + len(rule.pattern) < _end(best)):
-            best = Finding(rule, where, offset)
+        for spelling, charset in rule.wide if hasZeros else rule.plain:
+            offset = data.find(spelling, 0, first)
+            if offset >= 0 and offset + len(spelling) < first:
+                first = offset + len(spelling)
+                best = Finding(rule, where, offset, charset=charset)
     return best
 
 
-def _end(found: Finding) -> int:
-    return found.offset + len(found.rule.pattern)
+def overlap(rules: Sequence[Rule]) -> int:
+    """How many bytes at the end of a piece may be the beginning of a blocked string."""
+    return max((len(spelling) for rule in rules for spelling, _ in rule.wide), default=1) - 1
 
 
 class _Scanner:
@@ -109,25 +132,42 @@ class _Scanner:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._overlap = max((len(rule.pattern) for rule in rules), default=1) - 1
+        self._overlap = overlap(rules)
         self._tail = b""
+        self._beginning = b""
         self.scanned = 0
 
     def feed(self, piece: bytes) -> Finding | None:
+        """
+        Look at a piece.
+
+        @raise ForeignCharset: the beginning declares one.
+        """
         tail, overlap = self._tail, self._overlap
         found = None
         if tail:
             found = search(self._rules, tail + piece[:overlap], "body")
             if found is not None:
-                offset = self.scanned - len(tail) + found.offset
-                return Finding(found.rule, "body", offset)
+                return replace(found, offset=self.scanned - len(tail) + found.offset)
         found = search(self._rules, piece, "body")
         if found is not None:
-            return Finding(found.rule, "body", self.scanned + found.offset)
+            return replace(found, offset=self.scanned + found.offset)
+        if self.scanned < BEGINNING:
+            self._begin(piece)
         self.scanned += len(piece)
         if overlap:
             self._tail = piece[-overlap:] if len(piece) >= overlap else (tail + piece)[-overlap:]
         return None
+
+    def _begin(self, piece: bytes) -> None:
+        beginning = self._beginning = self._beginning + piece[: BEGINNING - self.scanned]
+        _refuseForeign((beginning,))
+
+
+def _refuseForeign(texts: Sequence[bytes]) -> None:
+    charset = declaredCharset(texts)
+    if charset is not None:
+        raise ForeignCharset(f"the charset {charset.decode('latin-1')[:20]!r}")
 
 
 class _Decoder(ABC):
@@ -356,7 +396,8 @@ class Inspector:
     @param rules: the blocked strings.
     @param codings: the content codings in the order in which they were applied; C{identity} is none.
     @param limits: when content counts as a bomb.
-    @raise Undecodable: a coding is not known to us, or there are too many.
+    @param types: the values of the Content-Type fields, for the charset they declare.
+    @raise Undecodable: a coding or the charset is not known to us, or there are too many codings.
     @ivar coding: the codings as text.
     @ivar received: bytes of content taken.
     """
@@ -364,8 +405,13 @@ class Inspector:
     MOST_CODINGS = 3
 
     def __init__(
-        self, rules: Sequence[Rule], codings: Sequence[bytes], limits: DecodingLimits | None = None
+        self,
+        rules: Sequence[Rule],
+        codings: Sequence[bytes],
+        limits: DecodingLimits | None = None,
+        types: Sequence[bytes] = (),
     ) -> None:
+        _refuseForeign(types)
         applied = [coding for coding in codings if coding != b"identity"]
         if len(applied) > self.MOST_CODINGS:
             raise Undecodable(f"more than {self.MOST_CODINGS} content codings")
@@ -401,7 +447,7 @@ class Inspector:
         for reading in tuple(self._readings):
             try:
                 found = reading.feed(data)
-            except Bomb:
+            except (Bomb, ForeignCharset):
                 raise
             except Undecodable:
                 self._without(reading)

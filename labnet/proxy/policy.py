@@ -201,6 +201,8 @@ def blockedAnswer(policy: Policy, found: Finding) -> Answer:
     """What is answered in place of something that contains a blocked string."""
     rule, coding = _quoted(str(found.rule)), _quoted(found.coding)
     why = f"blocked; rule={rule}; where={_quoted(found.where)}; offset={found.offset}; coding={coding}"
+    if found.charset:
+        why += f"; charset={_quoted(found.charset)}"
     return Answer(404, why, policy.blockPage, COURSE_404 if policy.course404 else b"")
 
 

@@ -5,6 +5,7 @@ The ways in which a request's body reaches the origin: as it comes, or after it 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Protocol as Interface
 
 from labnet.proxy.body import BodyReader, ChunkedBody, encodeChunk, encodeLastChunk
@@ -129,15 +130,16 @@ class HeldUpload(Upload):
     """
     Holds the body until all of it has been looked at; then it goes to the origin with its length.
 
-    @param codings: the content codings of the body, in the order in which they were applied.
-    @raise Undecodable: a coding is not known to us.
+    @param fields: of the request; they say in which content codings and charset the body is.
+    @raise Undecodable: one of those is not known to us.
     """
 
     repeatable = True
 
-    def __init__(self, exchange: Uploading, codings: list[bytes], policy: Policy) -> None:
+    def __init__(self, exchange: Uploading, fields: Fields, policy: Policy) -> None:
         self._exchange = exchange
-        self._inspector = Inspector(policy.rules, codings, policy.decoding)
+        codings, types = fields.tokens(b"content-encoding"), fields.values(b"content-type")
+        self._inspector = Inspector(policy.rules, codings, policy.decoding, types)
         self._rules = policy.rules
         self._most = policy.holding.disk
         self._spool = Spool(policy.holding.memory)
@@ -153,7 +155,7 @@ class HeldUpload(Upload):
             self._exchange.refuse(502, f"no room to hold the request: {problem.strerror}")
         else:
             if found is not None:
-                self._exchange.blocked(Finding(found.rule, "request", found.offset, found.coding))
+                self._exchange.blocked(replace(found, where="request"))
             elif self._spool.size > self._most:
                 self._exchange.refuse(413, f"the request's body has over {self._most} bytes")
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
-from labnet.proxy.inspection import DecodingLimits, Finding, Inspector, Rule
+from labnet.proxy.inspection import DecodingLimits, Finding, Inspector, Rule, overlap
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 from tests.proxy.segments import cut, segmentations
@@ -285,7 +285,7 @@ def test_aLargeBodyFollowsALittleBehind() -> None:
     for i in range(100):
         delivery.received(b"%04d" % i)
         sent += b"%04d" % i
-        assert client.sent == (sent[: 1 - len(WORD)] if len(sent) > 20 else b"")
+        assert client.sent == (sent[: -overlap(RULES)] if len(sent) > 20 else b"")
     delivery.ended(NONE)
     assert client.sent == sent
     delivery.close()

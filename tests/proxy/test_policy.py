@@ -51,6 +51,11 @@ def test_aBlockedPage() -> None:
     ]
 
 
+def test_theCharsetOfWhatWasFoundIsNamed() -> None:
+    found = Finding(Rule(b"x"), "body", 1, charset="utf-16")
+    assert blockedAnswer(Policy(), found).why.endswith('coding="identity"; charset="utf-16"')
+
+
 def test_theConnectionFieldOfAnAnswer() -> None:
     answer = refusal(502, "x")
     said = {
