@@ -30,7 +30,7 @@ _STATELESS = (
     "euc-kr",
 )
 
-#: Encodings that shift between sets of characters, or in which not even the ASCII letters are ASCII's (those
+#: Encodings that shift between sets of characters, or in which not even ASCII is itself (of those the ones
 #: that Python knows); how their names begin when only letters and digits are looked at.
 _SHIFTING = (
     *(b"iso2022", b"csiso2022", b"hz", b"utf7", b"xutf7", b"unicode11utf7", b"csunicode11utf7"),

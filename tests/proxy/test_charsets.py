@@ -83,25 +83,30 @@ def test_bytesThatAreNoTextStandForThemselves() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [b"iso-2022-jp", b"ISO-2022-KR", b"ISO_2022_CN", b"csISO2022JP", b"hz-gb-2312", b"HZ", b"utf-7", b"UTF7",
-     b"unicode-1-1-utf-7", b"cp037", b"IBM500", b"ibm1140", b"ebcdic-cp-us", b"scsu"],
+    [b"iso-2022-jp", b"ISO-2022-KR", b"ISO_2022_CN", b"csISO2022JP", b"hz-gb-2312", b"HZ", b"utf-7",
+     b"UTF7", b"unicode-1-1-utf-7", b"cp037", b"IBM500", b"ibm1140", b"ebcdic", b"scsu"],
 )  # fmt: skip
 def test_encodingsThatShift(name: bytes) -> None:
     assert shiftingCharset(name)
     for text in (b"text/html; charset=" + name, b'text/html;charset="' + name + b'"',
-                 b"<meta charset=" + name + b">", b"<META HTTP-EQUIV=x CONTENT='a; CHARSET = " + name + b"'>",
+                 b"<meta charset=" + name + b">", b"<META A=x CONTENT='; CHARSET = " + name + b"'>",
                  b'<?xml version="1.0" encoding="' + name + b'"?>'):  # fmt: skip
         assert declaredCharset([b"", text]) == name.lower()
 
 
 @pytest.mark.parametrize(
     "name",
-    [b"utf-8", b"UTF8", b"utf-16", b"iso-8859-2", b"windows-1250", b"koi8-r", b"gbk", b"big5", b"shift_jis",
-     b"cp1250", b"ibm866", b"us-ascii", b"binary", b"nonsense"],
+    [b"utf-8", b"UTF8", b"utf-16", b"iso-8859-2", b"windows-1250", b"koi8-r", b"gbk", b"big5",
+     b"shift_jis", b"cp1250", b"ibm866", b"us-ascii", b"binary", b"nonsense"],
 )  # fmt: skip
 def test_encodingsInWhichATextIsOneByteString(name: bytes) -> None:
     assert not shiftingCharset(name)
     assert declaredCharset([b"text/html; charset=" + name]) is None
+
+
+def _feedAll(inspector: Inspector, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        assert inspector.feed(piece) is None
 
 
 def test_aShiftingCharsetCanNotBeLookedInto() -> None:
@@ -112,8 +117,7 @@ def test_aShiftingCharsetCanNotBeLookedInto() -> None:
     for pieces in segmentations(b"<html><meta charset='hz-gb-2312'>~{~}Szam~{~}Halo"):
         inspector = Inspector(rules, [])
         with pytest.raises(ForeignCharset, match="the charset 'hz"):
-            for piece in pieces:
-                assert inspector.feed(piece) is None
+            _feedAll(inspector, pieces)
     assert Inspector(rules, []).feed(b" " * BEGINNING + b"charset=utf-7") is None
 
 

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from labnet.net.limits import Limits
 from labnet.proxy.client import OriginConnection
-from labnet.proxy.policy import Policy
+from labnet.proxy.policy import Holding, Policy
 from labnet.proxy.server import ProxyConnection, ProxyFactory
 from labnet.proxy.target import Origin
 from tests.connections import TCPTransport, done, hangUp, reset
@@ -202,6 +202,29 @@ class World:
             self.clock.advance(step)
 
 
+def status(answer: bytes) -> int:
+    """The status code of what begins so."""
+    return int(answer.split(b" ", 2)[1])
+
+
+def unchunked(data: bytes) -> bytes:
+    """The content of a chunked body without trailers."""
+    content = b""
+    while True:
+        size, _, data = data.partition(b"\r\n")
+        if size == b"0":
+            assert data == b"\r\n"
+            return content
+        content += data[: int(size, 16)]
+        data = data[int(size, 16) + 2 :]
+
+
+#: Little is held, so that much is too large.
+SMALL = Policy(holding=Holding(memory=100, disk=1_000))
+FIXED = Origin("site.example", 8000)
+WORD = b"SzamHalo"
+BAD = b"<html>" + b"x" * 50 + WORD + b"y" * 50
+POST = b"POST http://o.example/ HTTP/1.1\r\nHost: o.example\r\n"
 GET = b"GET http://origin.example/page HTTP/1.1\r\nHost: origin.example\r\n\r\n"
 
 

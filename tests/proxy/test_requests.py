@@ -1,0 +1,160 @@
+"""
+The bodies of requests: streamed or held and looked at, early answers, expectations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from labnet.proxy.policy import Holding, Policy
+from tests.proxy.world import GET, POST, MakeWorld, ok, status
+
+# Bodies of requests
+
+
+def test_anUploadIsStreamed(makeWorld: MakeWorld) -> None:
+    """What the client sends reaches the origin piece by piece, also what came before it was connected."""
+    world = makeWorld()
+    client = world.client()
+    client.says(POST + b"Content-Length: 10\r\n\r\nab")
+    client.says(b"cd")
+    origin = world.origin()
+    assert origin.take().endswith(b"Content-Length: 10\r\n\r\nabcd")
+    client.says(b"efghij")
+    assert origin.take() == b"efghij"
+    origin.says(ok(b"thanks"))
+    assert client.take().endswith(b"thanks")
+    assert not client.closed
+
+
+def test_aChunkedUploadStaysChunked(makeWorld: MakeWorld) -> None:
+    """Chunks are taken apart and made anew: no extension and no odd spelling goes on."""
+    client, origin = makeWorld().exchange(POST + b"Transfer-Encoding: chunked\r\n\r\n003;x=y\r\nabc\r\n")
+    client.says(b"2\r\nde\r\n0\r\n\r\n")
+    _, _, body = origin.take().partition(b"\r\n\r\n")
+    assert body == b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+
+
+def test_aSlowOriginHoldsTheUploadBack(makeWorld: MakeWorld) -> None:
+    """When the origin does not read, the client is not read from until it does again."""
+    client, origin = makeWorld().exchange(POST + b"Content-Length: 1000000\r\n\r\n")
+    origin.full()
+    assert not client.transport.reading
+    origin.drained()
+    assert client.transport.reading
+
+
+def test_anUploadBeforeTheConnectionIsBounded(makeWorld: MakeWorld) -> None:
+    """While the origin is being reached only 64 KiB are taken."""
+    world = makeWorld()
+    client = world.client()
+    client.says(POST + b"Content-Length: 1000000\r\n\r\n")
+    client.says(b"x" * 65_537)
+    assert not client.transport.reading
+    origin = world.origin()
+    assert client.transport.reading
+    assert len(origin.take().partition(b"\r\n\r\n")[2]) == 65_537
+
+
+def test_anAnswerBeforeTheEndOfTheRequest(makeWorld: MakeWorld) -> None:
+    """It reaches the client, and both connections end, because nobody waits for the rest."""
+    client, origin = makeWorld().exchange(POST + b"Content-Length: 100\r\n\r\nabc", ok(b"too much"))
+    answer = client.take()
+    assert b"Connection: close" in answer
+    assert answer.endswith(b"too much")
+    assert origin.closed
+    assert client.transport.halfClosed
+    client.says(b"more of the upload")
+    assert not client.closed
+
+
+def test_expectContinueGoesToTheOrigin(makeWorld: MakeWorld) -> None:
+    """The origin decides about Expect: 100-continue."""
+    client, origin = makeWorld().exchange(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert b"Expect: 100-continue\r\n" in origin.take()
+    origin.says(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert client.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.says(b"hi")
+    assert origin.take() == b"hi"
+
+
+def test_tooLargeARequest(makeWorld: MakeWorld) -> None:
+    """A body beyond the limit is answered with 413."""
+    client, origin = makeWorld(Policy(mostRequestBody=5)).exchange(POST + b"Content-Length: 6\r\n\r\nabc")
+    client.says(b"def")
+    assert status(client.take()) == 413
+    assert origin.aborted
+
+
+# Requests that are looked at
+
+LOOK = Policy(inspectRequest=True)
+
+
+@pytest.mark.parametrize("step", [1, 4, 1000])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET http://o.example/SzamHalo HTTP/1.1\r\nHost: o.example\r\n\r\n",
+        b"GET http://o.example/Szam%48alo HTTP/1.1\r\nHost: o.example\r\n\r\n",
+        GET[:-2] + b"Cookie: SzamHalo\r\n\r\n",
+        POST + b"Content-Length: 12\r\n\r\nxxSzamHaloxx",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n4\r\nSzam\r\n4\r\nHalo\r\n0\r\n\r\n",
+    ],
+    ids=["target", "encoded", "field", "body", "chunks"],
+)
+def test_aBlockedRequestReachesNoOrigin(makeWorld: MakeWorld, request_: bytes, step: int) -> None:
+    """With inspectRequest the origin does not even see a connection."""
+    world = makeWorld(LOOK)
+    client = world.client()
+    for at in range(0, len(request_), step):
+        client.says(request_[at : at + step])
+    answer = client.take()
+    assert status(answer) == 404
+    assert b'where="request"' in answer
+    assert world.attempts == []
+
+
+def test_aCleanRequestIsHeldThenSent(makeWorld: MakeWorld) -> None:
+    """A body that was looked at goes to the origin whole, and the client is told to send it."""
+    world = makeWorld(LOOK)
+    client = world.client()
+    client.says(POST + b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+    assert client.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.says(b"5\r\nhello\r\n0\r\n\r\n")
+    origin = world.origin()
+    assert origin.take() == (b"POST / HTTP/1.1\r\nHost: o.example\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def test_aLongHeldRequestIsSentAsTheOriginReads(makeWorld: MakeWorld) -> None:
+    """What waits on disk goes to the origin piece by piece."""
+    policy = replace(LOOK, holding=Holding(memory=100, disk=10**7))
+    world = makeWorld(policy)
+    client = world.client()
+    body = bytes(range(256)) * 4_000
+    client.says(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    attempt = world.attempts[-1]
+    origin = attempt.prepare()
+    origin.fillsAt(65_536)
+    attempt.done(origin)
+    world.sides.append(origin)
+    received = origin.take()
+    assert len(received) < 400_000
+    while len(received) < len(body):
+        origin.drained()
+        received += origin.take()
+    assert received.partition(b"\r\n\r\n")[2] == body
+    origin.says(ok(b"thanks"))
+    assert client.take().endswith(b"thanks")
+
+
+@pytest.mark.parametrize("coding", [b"rot13", b"gzip"])
+def test_aRequestThatCanNotBeLookedAt(makeWorld: MakeWorld, coding: bytes) -> None:
+    """It is refused with 415."""
+    world = makeWorld(LOOK)
+    client = world.client()
+    client.says(POST + b"Content-Encoding: %b\r\nContent-Length: 4\r\n\r\n" % coding)
+    client.says(b"junk")
+    assert status(client.take()) == 415
