@@ -31,6 +31,8 @@ __all__ = ["FilesConnection", "FilesFactory", "Shelf"]
 
 #: A peer that moves fewer bytes than this in the whole idle time is idle.
 _WORTH = 64 * 1024
+#: Things a connection did that its line in the log names; the others are counted.
+_MOST_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class FilesConnection(LingeringConnection):
     def __init__(self, shelf: Shelf) -> None:
         super().__init__()
         self.shelf = shelf
-        self.did: list[str] = []
+        self._didFirst: list[str] = []
+        self._didInAll = 0
         self._out = Pace(shelf.rate)
         self._in = Pace(shelf.rate)
         self._moved = 0
@@ -106,20 +109,30 @@ class FilesConnection(LingeringConnection):
         self._allHeard = True
         self.proceed()
 
+    def outputDrained(self) -> None:
+        super().outputDrained()
+        self.proceed()
+
     def summary(self) -> str:
-        more = len(self.did) - 3
-        did = ", ".join(self.did[:3]) + (f" and {more} more" if more > 0 else "")
+        more = self._didInAll - len(self._didFirst)
+        did = ", ".join(self._didFirst) + (f" and {more} more" if more else "")
         return f"{did or 'nothing'}, {self.bytesIn} bytes in, {self.bytesOut} out"
+
+    def did(self, what: str) -> None:
+        """Something is done. The log has the first few, and how many there were: it may go on for days."""
+        self._didInAll += 1
+        if len(self._didFirst) < _MOST_TOLD:
+            self._didFirst.append(what)
 
     # One thing after another.
 
     def proceed(self) -> None:
-        """Do what can be done now."""
+        """Do what can be done now. Who does not read the answers gets no more of them made."""
         if self._proceeding:
             return
         self._proceeding = True
         try:
-            while not self.working and not self.over and self._step():
+            while not self.working and not self.over and not self.held("output") and self._step():
                 pass
         finally:
             self._proceeding = False
@@ -127,6 +140,8 @@ class FilesConnection(LingeringConnection):
             self.hold("working")
             return
         self.release("working")
+        if self.held("output"):
+            return
         if self._allHeard:
             self.close("closed in the middle of a message" if self.busy else "closed by the peer")
         else:
@@ -185,7 +200,9 @@ class FilesConnection(LingeringConnection):
 
         @raise FileShrank: it is not there any more.
         """
+        # From now on the transfer is told when the transport is full, or not any more.
         self._unregister()
+        self.release("output")
         clock = self.factory.clock
         transfer = self._transfer = FileTransfer(
             clock,
@@ -263,7 +280,7 @@ class FilesConnection(LingeringConnection):
                 raise Refusal(Trouble.DAMAGED, "the digest does not fit: the file was damaged on its way")
             await self.shelf.inThread(lambda: incoming.sync(mtime))
             incoming.publish()
-            self.did.append(f"took {shown(incoming.name)}")
+            self.did(f"took {shown(incoming.name)}")
             await self.shelf.inThread(incoming.syncFolder)
             return Stored(incoming.name, incoming.received, incoming.sha256)
         finally:

@@ -113,11 +113,11 @@ class CourseConnection(FilesConnection):
             await self.send(stored, 0, stored.size)
         finally:
             stored.close()
-        self.did.append(f"gave {shown(stored.name)}")
+        self.did(f"gave {shown(stored.name)}")
         self.endWith(b"", "served")
 
     def refused(self, refusal: Refusal) -> None:
-        self.did.append(f"refused {shown(self._name)}")
+        self.did(f"refused {shown(self._name)}")
         self.endWith(COURSE_NOT_FOUND, str(refusal))
 
     def ended(self, reason: Failure) -> None:
@@ -189,7 +189,7 @@ class FramedConnection(FilesConnection):
                 self.work(self._put(request))
             case List(after):
                 entries, more = self.shelf.store.listing(after, _PAGE)
-                self.did.append("listed")
+                self.did("listed")
                 self._say(Listing(tuple(entries), more))
 
     def _say(self, head: Head) -> None:
@@ -197,7 +197,7 @@ class FramedConnection(FilesConnection):
         self.touch()
 
     def refused(self, refusal: Refusal) -> None:
-        self.did.append(f"refused ({refusal})")
+        self.did(f"refused ({refusal})")
         if self._announced is not None:
             # Its bytes are on their way, and nobody can tell them from the next request.
             self._announced = None
@@ -216,7 +216,7 @@ class FramedConnection(FilesConnection):
         finally:
             stored.close()
         self.touch()
-        self.did.append(f"gave {shown(stored.name)}")
+        self.did(f"gave {shown(stored.name)}")
 
     async def _put(self, request: Put) -> None:
         await self.shelf.access.login(self.host, request.user, request.password)

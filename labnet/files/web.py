@@ -10,10 +10,9 @@ import secrets
 from typing import ClassVar
 from urllib.parse import quote
 
-from twisted.internet.interfaces import IProtocolNegotiationFactory, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from labnet.files.connection import FilesConnection, FilesFactory, Shelf
 from labnet.files.hypertext import (
@@ -32,6 +31,7 @@ from labnet.files.hypertext import (
 from labnet.files.pages import listPage, messagePage, uploadPage
 from labnet.files.refusal import Refusal, Trouble
 from labnet.files.store import StoredFile
+from labnet.net.agreement import HTTP
 from labnet.net.limits import Limits
 from labnet.net.logs import shown
 from labnet.net.sockets import SocketOptions
@@ -135,7 +135,7 @@ class WebConnection(FilesConnection):
 
     @property
     def busy(self) -> bool:
-        return super().busy or self._head is not None or bool(len(self._heads))
+        return super().busy or self._head is not None or bool(self._unread) or bool(len(self._heads))
 
     def advance(self) -> bool:
         data, self._unread = self._unread, b""
@@ -205,7 +205,7 @@ class WebConnection(FilesConnection):
         if self._path == b"/":
             after = self._query.get(b"after", b"").decode("utf-8", "replace")
             entries, more = self.shelf.store.listing(after, _PAGE)
-            self.did.append("listed")
+            self.did("listed")
             self._page(200, listPage(entries, more, self.shelf.access.writable))
         elif self._path == _UPLOAD:
             self.work(self._showForm())
@@ -222,7 +222,7 @@ class WebConnection(FilesConnection):
 
     async def _showForm(self) -> None:
         user = await self._login()
-        self.did.append("showed the form")
+        self.did("showed the form")
         self._page(200, uploadPage(self._tokens.of(user)))
 
     async def _give(self, stored: StoredFile) -> None:
@@ -248,7 +248,7 @@ class WebConnection(FilesConnection):
             self._answer(206 if part is not None else 200, fields, b"", count)
             if head.method == b"GET":
                 await self.send(stored, first, count)
-            self.did.append(f"gave {shown(stored.name)}")
+            self.did(f"gave {shown(stored.name)}")
             self._done()
         except Unsatisfiable:
             self._fail(416, "no such part", [(b"Content-Range", b"bytes */%d" % stored.size)])
@@ -322,13 +322,13 @@ class WebConnection(FilesConnection):
             fields.append((b"WWW-Authenticate", b'Basic realm="labnet files", charset="UTF-8"'))
         elif refusal.trouble is Trouble.BUSY:
             fields.append((b"Retry-After", b"1"))
-        self.did.append(f"refused ({refusal})")
+        self.did(f"refused ({refusal})")
         self._fail(_STATUSES[refusal.trouble], str(refusal), fields)
 
     def _notUnderstood(self, problem: BadMessage) -> None:
         """After that nobody knows what the client means: it is told, and that is the end."""
         self._understood = False
-        self.did.append(f"refused ({problem})")
+        self.did(f"refused ({problem})")
         self._fail(problem.status, str(problem))
 
     def _fail(self, status: int, sentence: str, fields: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -409,12 +409,12 @@ def _sameOrigin(fields: Fields) -> bool:
     return not origins or (len(origins) == 1 and [origins[0].lower().partition(b"://")[2]] == hosts)
 
 
-@implementer(IProtocolNegotiationFactory)
 class WebFactory(FilesFactory):
     """The folder over HTTP; its parameters are L{FilesFactory}'s."""
 
     log = Logger()
     service: ClassVar[str] = "files"
+    applicationProtocols = HTTP
 
     def __init__(
         self,
@@ -426,10 +426,6 @@ class WebFactory(FilesFactory):
     ) -> None:
         super().__init__(clock, shelf, limits=limits, sockets=sockets)
         self._tokens = FormTokens()
-
-    def acceptableProtocols(self) -> list[bytes]:
-        """Over TLS: what is spoken here, to a client that offers several (ALPN)."""
-        return [b"http/1.1", b"http/1.0"]
 
     def build(self) -> WebConnection:
         return WebConnection(self.shelf, self._tokens)
