@@ -282,6 +282,14 @@ CATALOGUE: tuple[Entry, ...] = (
         ("tcp:127.0.0.1:9095",),
         "Plays guess a number, by halves.",
     ),
+    Entry(
+        "authority",
+        Kind.CLIENT,
+        "labnet.authority.clienttap",
+        (),
+        "Makes the lab's certificate authority, and lets it sign: labnet ca",
+        called="ca",
+    ),
 )
 
 

@@ -5,7 +5,7 @@ TLS below a connection: who the peer has to be, who we are, and a layer that kee
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast, runtime_checkable
 from typing import Protocol as Interface
@@ -20,6 +20,7 @@ from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IDelayedCall,
     IHalfCloseableProtocol,
     IListeningPort,
@@ -29,7 +30,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions, TLSVersion, platformTrust
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
@@ -44,7 +45,8 @@ __all__ = [
     "SecureClientEndpoint",
     "SecureConnection",
     "SecureServerEndpoint",
-    "clientStreams",
+    "Trust",
+    "VerifiedClientEndpoint",
     "serverStreams",
 ]
 
@@ -71,50 +73,65 @@ class BadCertificate(ValueError):
     """A file of certificates or keys that can not be used; the text is one line for people."""
 
 
-def clientStreams(host: str, *, insecure: bool = False, cafile: str | None = None) -> Streams:
+class Trust:
     """
-    The client's side. The peer's certificate must be valid, signed by somebody who is trusted, and made
-    out to C{host}.
+    Whom a client believes that a server is who it says it is.
 
-    @param host: the name or the address that the peer must have.
-    @param insecure: take any certificate.
-    @param cafile: trust who is in this file (PEM), and nobody else; else the system's list.
+    @param insecure: anybody.
+    @param cafile: who is signed for by those in this file (PEM), and nobody else; else by those in the
+        system's list.
+    @param protocols: what is spoken above TLS, by ALPN; nothing is said of it when left out.
     @raise BadCertificate: the file can not be used.
     """
-    try:
-        trusted = None if insecure or cafile else platformTrust()
-        options = CertificateOptions(trustRoot=trusted, raiseMinimumTo=TLSVersion.TLSv1_2)
-        context = options.getContext()
-        if cafile and not insecure:
-            context.load_verify_locations(cafile)
-    except SSL.Error as error:
-        raise BadCertificate(f"{cafile!r} holds no certificates in PEM") from error
-    literal = isIPAddress(host) or isIPv6Address(host)
 
-    def check(connection: SSL.Connection) -> None:
-        if insecure:
-            return
+    def __init__(
+        self, *, insecure: bool = False, cafile: str | None = None, protocols: Sequence[bytes] = ()
+    ) -> None:
+        self._insecure = insecure
         try:
-            (verify_ip_address if literal else verify_hostname)(connection, host)
-        except VerificationError as error:
-            raise ValueError(f"the certificate is not made out to {host!r}") from error
+            trusted = None if insecure or cafile else platformTrust()
+            options = CertificateOptions(trustRoot=trusted, raiseMinimumTo=TLSVersion.TLSv1_2)
+            self._context = options.getContext()
+            if cafile and not insecure:
+                self._context.load_verify_locations(cafile)
+        except SSL.Error as error:
+            raise BadCertificate(f"{cafile!r} holds no certificates in PEM") from error
+        if protocols:
+            self._context.set_alpn_protos(list(protocols))
 
-    def stream() -> TLSStream:
-        connection = SSL.Connection(context, None)
-        verdicts: list[int] = []
+    def streams(self, host: str) -> Streams:
+        """
+        The client's side of TLS. The peer's certificate must be valid, signed by somebody who is trusted,
+        and made out to C{host}, a name or an address.
+        """
+        literal = isIPAddress(host) or isIPv6Address(host)
 
-        def verified(connection: SSL.Connection, certificate: X509, code: int, depth: int, ok: int) -> bool:
-            if not ok:
-                verdicts.append(code)
-            return bool(ok)
+        def check(connection: SSL.Connection) -> None:
+            if self._insecure:
+                return
+            try:
+                (verify_ip_address if literal else verify_hostname)(connection, host)
+            except VerificationError as error:
+                raise ValueError(f"the certificate is not made out to {host!r}") from error
 
-        connection.set_connect_state()
-        if not literal:
-            connection.set_tlsext_host_name(host.encode("idna"))
-        connection.set_verify(SSL.VERIFY_NONE if insecure else SSL.VERIFY_PEER, verified)
-        return TLSStream(connection, check, lambda: _verdict(verdicts))
+        def stream() -> TLSStream:
+            connection = SSL.Connection(self._context, None)
+            verdicts: list[int] = []
 
-    return stream
+            def verified(
+                connection: SSL.Connection, certificate: X509, code: int, depth: int, ok: int
+            ) -> bool:
+                if not ok:
+                    verdicts.append(code)
+                return bool(ok)
+
+            connection.set_connect_state()
+            if not literal:
+                connection.set_tlsext_host_name(host.encode("idna"))
+            connection.set_verify(SSL.VERIFY_NONE if self._insecure else SSL.VERIFY_PEER, verified)
+            return TLSStream(connection, check, lambda: _verdict(verdicts))
+
+        return stream
 
 
 def _verdict(codes: list[int]) -> str | None:
@@ -344,6 +361,78 @@ class SecureClientEndpoint:
         factory = SecureFactory(self._clock, self._streams, protocolFactory)
         connecting = cast("Deferred[SecureConnection]", self._endpoint.connect(factory))
         return connecting.addCallback(lambda secure: secure.wrappedProtocol)
+
+
+class _Handshaking(Protocol):
+    """Stands in the place of a protocol until the peer is known to be who it should be."""
+
+    transport: Any  # The SecureConnection below.
+
+    def __init__(self, factory: IProtocolFactory, verified: Deferred[IProtocol]) -> None:
+        self._factory = factory
+        self._verified = verified
+
+    def handshakeCompleted(self) -> None:
+        if self._verified.called:
+            return
+        protocol = self._factory.buildProtocol(self.transport.getPeer())
+        if protocol is None:
+            self.transport.abortConnection()
+            return
+        self.transport.wrappedProtocol = protocol
+        protocol.makeConnection(self.transport)
+        self._verified.callback(protocol)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self._verified.called:
+            self._verified.errback(reason)
+
+
+class _HandshakingFactory(Factory):  # type: ignore[type-arg, unused-ignore]
+    """Builds the one L{_Handshaking} of a connection."""
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory, verified: Deferred[IProtocol]) -> None:
+        self._factory = factory
+        self._verified = verified
+
+    def buildProtocol(self, addr: IAddress | None) -> _Handshaking:
+        return _Handshaking(self._factory, self._verified)
+
+
+@implementer(IStreamClientEndpoint)
+class VerifiedClientEndpoint:
+    """Connects to another endpoint, with TLS on top, for a protocol that begins after the handshake."""
+
+    def __init__(self, clock: IReactorTime, streams: Streams, endpoint: IStreamClientEndpoint) -> None:
+        self._clock = clock
+        self._streams = streams
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        Connect.
+
+        @return: fires with the protocol of the factory once the handshake is complete; fails as the
+            endpoint fails, or with a C{ClientError} that says why the peer is not to be trusted.
+        """
+        connections: list[SecureConnection] = []
+
+        def cancel(verified: Deferred[IProtocol]) -> None:
+            connecting.cancel()
+            for connection in connections:
+                connection.abortConnection()
+
+        def connected(connection: SecureConnection) -> None:
+            connections.append(connection)
+
+        verified: Deferred[IProtocol] = Deferred(cancel)
+        handshaking = _HandshakingFactory(protocolFactory, verified)
+        factory = SecureFactory(self._clock, self._streams, handshaking)
+        connecting = cast("Deferred[SecureConnection]", self._endpoint.connect(factory))
+        connecting.addCallbacks(connected, verified.errback)
+        return verified
 
 
 @implementer(IStreamServerEndpoint)

@@ -35,7 +35,7 @@ from labnet.net.secure import (
     BadCertificate,
     SecureClientEndpoint,
     SecureServerEndpoint,
-    clientStreams,
+    Trust,
     serverStreams,
 )
 from labnet.net.service import ClientService
@@ -184,7 +184,7 @@ class Options(ConversationOptions):
     def streams(self) -> Any:
         """The client's side of TLS."""
         host = self["servername"] or self.host
-        return clientStreams(host, insecure=bool(self["insecure"]), cafile=self["cafile"])
+        return Trust(insecure=bool(self["insecure"]), cafile=self["cafile"]).streams(host)
 
 
 async def run(reactor: Any, options: Options, console: Console) -> ExitStatus:

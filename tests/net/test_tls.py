@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
-from labnet.net.secure import clientStreams, serverStreams
+from labnet.net.secure import Trust, serverStreams
 from labnet.net.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
 
 
 @functools.cache
 def streams() -> tuple[object, object]:
-    return clientStreams("localhost", insecure=True), serverStreams()[0]
+    return Trust(insecure=True).streams("localhost"), serverStreams()[0]
 
 
 class Side:

@@ -16,7 +16,7 @@ from labnet.net.secure import (
     BadCertificate,
     SecureConnection,
     SecureFactory,
-    clientStreams,
+    Trust,
     serverStreams,
 )
 from labnet.netcat.session import Manner
@@ -29,7 +29,7 @@ class Secure:
 
     def __init__(self, clock: Clock, *, server: bool) -> None:
         self.world = World(clock, Manner(narrate=True), listening=server)
-        streams = serverStreams()[0] if server else clientStreams("localhost", insecure=True)
+        streams = serverStreams()[0] if server else Trust(insecure=True).streams("localhost")
         self.layer = SecureFactory(clock, streams, self.world.factory).buildProtocol(None)
         assert isinstance(self.layer, SecureConnection)
         self.transport = TCPTransport()
@@ -158,7 +158,7 @@ def test_filesThatHoldNoCertificate(tmp_path: Path) -> None:
     path.write_text("nothing\n")
     for given in (str(path), str(tmp_path / "missing.pem")):
         with pytest.raises(BadCertificate, match="holds no certificates in PEM"):
-            clientStreams("localhost", cafile=given)
+            Trust(cafile=given)
         with pytest.raises(BadCertificate, match="hold no certificate with its key in PEM"):
             serverStreams(given)
 
