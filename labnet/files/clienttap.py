@@ -8,7 +8,6 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Any, ClassVar, cast
 
@@ -161,14 +160,10 @@ async def _list(reactor: Any, options: Options, console: Console) -> None:
 def _row(entry: File) -> str:
     """One file as a line; a name that could do something to a terminal is not shown as it is."""
     try:
-        when = datetime.fromtimestamp(entry.mtime, UTC).strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError, OSError):
-        when = "?"
-    try:
         name = checkName(entry.name, hidden=True)
     except Refusal:
         name = entry.name.encode("unicode_escape").decode("ascii")
-    return f"{entry.size:>14}  {when:16}  {name}"
+    return f"{entry.size:>14}  {entry.changed:16}  {name}"
 
 
 # get

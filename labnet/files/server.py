@@ -66,7 +66,7 @@ class CourseConnection(FilesConnection):
         if hasattr(self.transport, "setTcpNoDelay"):
             self.transport.setTcpNoDelay(True)
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self.working or self._complete:
             return  # Nothing comes after the name.
         self._stopWaiting()
@@ -161,7 +161,7 @@ class FramedConnection(FilesConnection):
         self._reader = FramedReader()
         self._announced: Put | None = None
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._reader.feed(data)
         self.proceed()
 

@@ -82,7 +82,8 @@ _COMMON = [
 #: Our own pages have no script; what was uploaded is nobody's, whatever it is.
 _OWN = (
     b"Content-Security-Policy",
-    b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    b"frame-ancestors 'none'",
 )
 _FOREIGN = (b"Content-Security-Policy", b"default-src 'none'; img-src 'self'; media-src 'self'; sandbox")
 
@@ -129,7 +130,7 @@ class WebConnection(FilesConnection):
         self._field: bytes | None = None
         self._fields: dict[bytes, bytes] = {}
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._unread += data
         self.proceed()
 
@@ -223,7 +224,7 @@ class WebConnection(FilesConnection):
     async def _showForm(self) -> None:
         user = await self._login()
         self.did("showed the form")
-        self._page(200, uploadPage(self._tokens.of(user)))
+        self._page(200, uploadPage(self._tokens.of(user), self.shelf.store.limits.largest))
 
     async def _give(self, stored: StoredFile) -> None:
         head = self._head

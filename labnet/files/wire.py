@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from labnet.files.refusal import Refusal, Trouble
@@ -181,6 +182,14 @@ class Entry:
     name: str
     size: int
     mtime: float
+
+    @property
+    def changed(self) -> str:
+        """C{mtime} to the minute, in UTC; a question mark where the calendar ends."""
+        try:
+            return datetime.fromtimestamp(self.mtime, UTC).strftime("%Y-%m-%d %H:%M")
+        except (ValueError, OverflowError, OSError):
+            return "?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.task import Clock
 
 from labnet.files.store import StoreLimits
@@ -256,11 +255,6 @@ def test_aPeerThatVanishesWhileAFileIsSent(folder: Path, clock: Clock) -> None:
     connection = web(folder, clock)
     connection.dataReceived(request("/a.txt") * 2)
     lose(connection)
-
-
-def test_overTLSTheProtocolIsAgreedUpon(folder: Path, clock: Clock) -> None:
-    factory = IProtocolNegotiationFactory(WebFactory(clock, shelfOf(folder, clock)))
-    assert factory.acceptableProtocols()[0] == b"http/1.1"
 
 
 # Writing

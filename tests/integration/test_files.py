@@ -625,6 +625,7 @@ def test_aBrowserUploadsWithTheForm(server: Twistd, folder: Path, tmp_path: Path
     Chromium sends what our checks ask for (C{Origin}, C{Sec-Fetch-Site}, the token, the fields in their
     order), shows the list with strange names as they are, and runs nothing that was uploaded.
     """
+    (folder / ("long" * 50)).write_bytes(b"")
     (tmp_path / "<b>\u00e9.html").write_text("<script>document.title = 'ran'</script><p>mine</p>")
     base = f"127.0.0.1:{port(server, 'http')}"
     with Browser(tmp_path / "browser") as browser:
@@ -639,10 +640,17 @@ def test_aBrowserUploadsWithTheForm(server: Twistd, folder: Path, tmp_path: Path
         listing = browser.open(f"http://{base}/")
         assert "<b>\u00e9.html" in listing.evaluate(names)
         assert listing.evaluate("document.querySelector('td b')") is None
+        for page, name in ((tab, "stored"), (listing, "list")):
+            for width, scheme in ((1000, "light"), (360, "dark")):
+                page.screenshot(tmp_path / f"{name} {scheme}.png", width, 640, scheme)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
         # A page of somebody else's, here another host, can not write, even with the person's password.
         other = browser.open(f"http://localhost:{port(server, 'http')}/")
         sent = f"fetch('http://{base}/x', {{method: 'PUT', body: 'x', mode: 'no-cors'}})"
         answer = f"{sent}.then(() => 'sent', () => 'not sent')"
+        problems, browser.problems = browser.problems, []
+        assert problems == []
         assert other.evaluate(answer) == "not sent"
     assert not (folder / "x").exists()
     (folder / "<b>\u00e9.html").unlink()
+    (folder / ("long" * 50)).unlink()
