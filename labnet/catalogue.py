@@ -233,6 +233,14 @@ CATALOGUE: tuple[Entry, ...] = (
         "Sends arguments, or standard input, in pieces.",
     ),
     Entry(
+        "web",
+        Kind.CLIENT,
+        "labnet.web.clienttap",
+        ("tcp:127.0.0.1:15000",),
+        "Asks a web server, and shows how it answers: labnet get URL",
+        called="get",
+    ),
+    Entry(
         "scan",
         Kind.CLIENT,
         "labnet.scan.clienttap",

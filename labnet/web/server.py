@@ -35,7 +35,7 @@ class WebProtocol(LingeringConnection):
     def busy(self) -> bool:
         return self._answer is None and len(self._reader) > 0
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self._answer is not None:
             return
         try:
