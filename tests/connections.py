@@ -4,8 +4,10 @@ Connections in memory, for the tests of every room.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IPullProducer, ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -54,6 +56,45 @@ class TCPTransport(StringTransport):
 
     def getTcpKeepAlive(self) -> bool:
         return self.keepAlive
+
+
+class SlowTransport(TCPTransport):
+    """A transport whose peer reads when the test says so, and which says when it is full."""
+
+    #: What a transport of Twisted keeps before it asks its producer to pause.
+    BUFFER: ClassVar[int] = 65_536
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if len(self.value()) > self.BUFFER and self.streaming and not self.asked:
+            self.asked = True
+            self.producer.pauseProducing()
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        super().registerProducer(producer, streaming)
+        self.asked = False
+
+    def read(self) -> bytes:
+        """The peer reads everything that is there."""
+        data: bytes = self.value()
+        self.clear()
+        if IPullProducer.providedBy(self.producer):
+            self.producer.resumeProducing()
+        elif self.asked:
+            self.asked = False
+            self.producer.resumeProducing()
+        return data
+
+    def readAll(self) -> bytes:
+        """The peer reads until nothing more comes."""
+        data = b""
+        while piece := self.read():
+            data += piece
+        return data
 
 
 def done() -> Failure:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Generic, TypeVar
 
-from labnet.chat.wire import Did, Event, Joined, Left, Renamed, Said, Told
+from labnet.chat.wire import Did, Event, Joined, Left, Renamed, Said, Told, weightOf
 
 __all__ = ["LONGEST_NAME", "Delivery", "Heard", "Pace", "Refused", "Room", "checkName", "nameKey"]
 
@@ -175,14 +175,18 @@ class Room(Generic[_Member]):
     Members under unique names, and the last things that were said.
 
     @param mostMembers: so many at a time.
-    @param history: so many messages are kept for those who come later.
+    @param history: so many messages are kept for those who come later,
+    @param historyBytes: and no more than so many bytes of them: whoever comes is sent all at once.
     """
 
-    def __init__(self, *, mostMembers: int = 10_000, history: int = 50) -> None:
+    def __init__(self, *, mostMembers: int = 10_000, history: int = 50, historyBytes: int = 65_536) -> None:
         self._mostMembers = mostMembers
+        self._longestHistory = history
+        self._mostHistoryBytes = historyBytes
+        self._historyBytes = 0
         self._people: dict[_Member, _Person] = {}
         self._keys: dict[str, _Member] = {}
-        self._history: deque[Said | Did] = deque(maxlen=history)
+        self._history: deque[Said | Did] = deque()
 
     def __len__(self) -> int:
         return len(self._people)
@@ -258,8 +262,14 @@ class Room(Generic[_Member]):
         return Heard((Delivery(Told(f"There is no {command[:20]}; {_HELP}"), only=member),))
 
     def _said(self, member: _Member, event: Said | Did) -> Heard[_Member]:
-        self._history.append(event)
+        self._remember(event)
         return Heard((Delivery(event, but=None if self._people[member].echo else member),))
+
+    def _remember(self, event: Said | Did) -> None:
+        self._history.append(event)
+        self._historyBytes += weightOf(event)
+        while len(self._history) > self._longestHistory or self._historyBytes > self._mostHistoryBytes:
+            self._historyBytes -= weightOf(self._history.popleft())
 
     def _rename(self, member: _Member, person: _Person, name: str) -> Heard[_Member]:
         old = person.name

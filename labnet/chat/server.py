@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from labnet.chat.room import Delivery, Pace, Refused, Room
-from labnet.chat.wire import LINE, PROMPT, Dialect, Event, Told, clean
+from labnet.chat.wire import LINE, PROMPT, Dialect, Event, Told, clean, weightOf
 from labnet.net.framing import FramingError
 from labnet.net.limits import DatagramLimits, Limits, RateLimit
 from labnet.net.lingering import LingeringConnection, LingeringFactory
@@ -163,11 +163,14 @@ class LiveRoom:
         for delivery in deliveries:
             if delivery.only is not None:
                 self._apartFor(delivery.only).changes.append((len(self._waiting), delivery.event))
+                if isinstance(delivery.event, Told):
+                    # Made for this member; everything else is in the history anyway.
+                    self._waitingBytes += weightOf(delivery.event)
                 continue
             if delivery.but is not None:
                 self._apartFor(delivery.but).changes.append((len(self._waiting), None))
             self._waiting.append(delivery.event)
-            self._waitingBytes += _size(delivery.event)
+            self._waitingBytes += weightOf(delivery.event)
         if len(self._waiting) >= _MOST_WAITING or self._waitingBytes >= _MOST_WAITING_BYTES:
             self.flush()
         elif deliveries and self._flush is None:
@@ -200,6 +203,7 @@ class LiveRoom:
             try:
                 self._give(member, pieces, whole)
             except Exception:
+                # A bug in the code of one kind of member: the others still get what was said.
                 self.log.failure("a bug in a member of the room")
 
     def _give(self, member: Member, pieces: list[bytes], whole: bytes) -> None:
@@ -209,11 +213,6 @@ class LiveRoom:
         else:
             for piece in pieces:
                 member.deliver(piece)
-
-
-def _size(event: Event) -> int:
-    text = getattr(event, "text", "")
-    return len(text) + 64
 
 
 class ChatConnection(LingeringConnection):
@@ -246,7 +245,7 @@ class ChatConnection(LingeringConnection):
     def started(self) -> None:
         self.write(self.dialect.frame(PROMPT))
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._reader.feed(data)
         self._work()
 
@@ -302,8 +301,10 @@ class ChatConnection(LingeringConnection):
         """Send what happened, unless this member is too far behind: then it goes, and nobody waits."""
         if self._closing or self.lingering:
             return
+        # What fills the transport may be a whole history: it is what comes on top that shows who is slow.
+        wasFull = self._fullSince is not None
         self.write(data)
-        if self._fullSince is not None:
+        if wasFull:
             self._backlog += len(data)
             if self._backlog > self._limits.backlog:
                 self._dropSlow(f"is more than {self._limits.backlog} bytes behind")

@@ -101,7 +101,12 @@ class Options(ServerOptions):
 
 def makeService(options: Options) -> MultiService:
     """The chat as a service: one room, and a listener for each way into it."""
-    room: Room[Member] = Room(mostMembers=options["max-members"], history=options["history"])
+    room: Room[Member] = Room(
+        mostMembers=options["max-members"],
+        history=options["history"],
+        # Escaped for a browser it is up to twice as long; and half is for what is said meanwhile.
+        historyBytes=options["max-backlog"] // 4,
+    )
     live = LiveRoom(options.reactor, room, options.chatLimits)
     service = MultiService()
     for listening in options.listening:

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
+from twisted.web.error import UnsupportedMethod
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -51,7 +52,7 @@ _POLICY = (
 
 
 def _eventJSON(event: Event) -> tuple[str, ...]:
-    return (json.dumps({"kind": type(event).__name__.lower(), **asdict(event)}),)
+    return (json.dumps({"kind": type(event).__name__.lower(), **asdict(event)}, ensure_ascii=False),)
 
 
 def _serverSent(text: str) -> bytes:
@@ -146,11 +147,12 @@ class Browser:
 
     def deliver(self, data: bytes) -> None:
         """Send what happened, or keep it for when the stream is back; who is too far behind goes."""
+        waits = self._request is None or self._fullSince is not None
         if self._request is not None:
             self._request.write(data)
         else:
             self._missed.append(data)
-        if self._request is None or self._fullSince is not None:
+        if waits:
             self._behind += len(data)
             if self._behind > self._page.live.limits.backlog:
                 self._giveUp(
@@ -318,7 +320,11 @@ class _Guarded(Resource):
             forgery = self.page.forgery(request)
             if forgery is not None:
                 return _answer(request, 403, {"error": forgery})
-        return super().render(request)  # type: ignore[no-any-return, no-untyped-call]
+        try:
+            return super().render(request)  # type: ignore[no-any-return, no-untyped-call]
+        except UnsupportedMethod as error:
+            request.setHeader(b"Allow", b", ".join(error.allowedMethods))
+            return _answer(request, 405, {"error": "This can not be done here."})
 
 
 def _answer(request: Any, code: int, value: object = None) -> bytes:

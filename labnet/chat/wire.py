@@ -36,6 +36,7 @@ __all__ = [
     "clean",
     "courseTexts",
     "textOf",
+    "weightOf",
 ]
 
 #: The question for the name, as the course's server asks it.
@@ -108,6 +109,11 @@ def textOf(event: Event) -> str:
             return f"* {name} {text}"
         case Told(text):
             return f"[SERVER] {text}"
+
+
+def weightOf(event: Event) -> int:
+    """How many bytes an event is, about, where it is kept or waits: its text, its names, some around them."""
+    return 64 + sum(len(getattr(event, part).encode()) for part in event.__slots__)
 
 
 def courseTexts(event: Event) -> tuple[str, ...]:

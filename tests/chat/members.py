@@ -23,12 +23,18 @@ class Guest:
     @ivar transport: what the server writes to.
     """
 
-    def __init__(self, factory: ChatFactory, clock: Clock, host: str = "192.0.2.1") -> None:
+    def __init__(
+        self,
+        factory: ChatFactory,
+        clock: Clock,
+        host: str = "192.0.2.1",
+        transport: TCPTransport | None = None,
+    ) -> None:
         address = IPv4Address("TCP", host, 4711)
         connection = factory.buildProtocol(address)
         assert isinstance(connection, ChatConnection)
         self.connection = connection
-        self.transport = TCPTransport()
+        self.transport = transport or TCPTransport()
         self.transport.peerAddr = address
         self._clock = clock
         connection.makeConnection(self.transport)

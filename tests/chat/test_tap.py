@@ -72,7 +72,7 @@ def test_everyOptionReachesItsPlace(memory: MemoryReactorClock) -> None:
     assert factory.limits.maxConnections == 11
     assert factory.sockets.patience == 10
     room = factory.live.room
-    assert (room._mostMembers, room._history.maxlen) == (8, 7)
+    assert (room._mostMembers, room._longestHistory, room._mostHistoryBytes) == (8, 7, 250)
     assert isinstance(web.factory, PageFactory)
     assert b"chat.example" in web.factory.page._hosts
 

@@ -7,56 +7,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from twisted.internet.interfaces import IPullProducer
 from twisted.internet.task import Clock
 
 from labnet.files.connection import FilesConnection, FilesFactory
 from labnet.files.server import FramedFactory
 from labnet.files.web import WebFactory
 from labnet.files.wire import FileHead, FramedReader, Get, List, Listing, encodeHead, parseReply
-from tests.connections import TCPTransport, hangUp
+from tests.connections import SlowTransport, TCPTransport, hangUp
 from tests.files.world import connected, lose, shelfOf
 
-#: What a transport of Twisted keeps before it asks its producer to pause.
-BUFFER = 65_536
+BUFFER = SlowTransport.BUFFER
 FILES = 40
 REQUESTS = 400
-
-
-class Socket(TCPTransport):
-    """A transport whose peer reads when the test says so, and which says when it is full."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = False
-
-    def write(self, data: bytes) -> None:
-        super().write(data)
-        if len(self.value()) > BUFFER and self.streaming and not self.asked:
-            self.asked = True
-            self.producer.pauseProducing()
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        super().registerProducer(producer, streaming)
-        self.asked = False
-
-    def read(self) -> bytes:
-        """The peer reads everything that is there."""
-        data: bytes = self.value()
-        self.clear()
-        if IPullProducer.providedBy(self.producer):
-            self.producer.resumeProducing()
-        elif self.asked:
-            self.asked = False
-            self.producer.resumeProducing()
-        return data
-
-    def readAll(self) -> bytes:
-        """The peer reads until nothing more comes."""
-        data = b""
-        while piece := self.read():
-            data += piece
-        return data
 
 
 @pytest.fixture
@@ -66,9 +28,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(factory: FilesFactory, requests: bytes) -> tuple[FilesConnection, Socket]:
+def asked(factory: FilesFactory, requests: bytes) -> tuple[FilesConnection, SlowTransport]:
     """A client that has sent its requests, and has read nothing yet."""
-    connection = connected(factory, socket := Socket())
+    connection = connected(factory, socket := SlowTransport())
     for at in range(0, len(requests), BUFFER):
         if socket.reading:
             connection.dataReceived(requests[at : at + BUFFER])
@@ -129,7 +91,7 @@ def test_aFileAmongLists(folder: Path, clock: Clock) -> None:
 @pytest.mark.parametrize("full", [BUFFER - 10, BUFFER + 10])
 def test_theHeadThatFillsTheTransport(folder: Path, clock: Clock, full: int) -> None:
     """From then on it is the file that is asked for more; and when it has ended the client is heard."""
-    connection = connected(FramedFactory(clock, shelfOf(folder, clock)), socket := Socket())
+    connection = connected(FramedFactory(clock, shelfOf(folder, clock)), socket := SlowTransport())
     TCPTransport.write(socket, b"x" * full)
     connection.dataReceived(encodeHead(Get(next(iter(folder.iterdir())).name)))
     assert socket.readAll().endswith(b"content")
@@ -150,7 +112,7 @@ def test_whoHasSaidEverythingStillGetsIt(folder: Path, clock: Clock) -> None:
 
 def test_whatWasDoneIsCountedAndNotKept(folder: Path, clock: Clock) -> None:
     """A connection that lives long does not grow: its line in the log has the first few, and a number."""
-    connection = connected(FramedFactory(clock, shelfOf(folder, clock)), socket := Socket())
+    connection = connected(FramedFactory(clock, shelfOf(folder, clock)), socket := SlowTransport())
     for _ in range(1_000):
         connection.dataReceived(encodeHead(List("z")))
         socket.readAll()
