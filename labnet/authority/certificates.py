@@ -174,18 +174,15 @@ class Authority:
         if now >= ends:
             raise AuthorityExpired(f"the authority {self.name!r} has expired on {ends:%Y-%m-%d}")
         alternatives = [self._certified(name) for name in names]
-        first = str(alternatives[0].value)
-        # A name that is too long is in the alternatives alone; nobody has to look elsewhere (RFC 9525).
-        common = [x509.NameAttribute(NameOID.COMMON_NAME, first)] if _fits(first) else []
         return (
             x509.CertificateBuilder()
-            .subject_name(x509.Name(common))
+            .subject_name(_named(_commonName(alternatives[0])))
             .issuer_name(self.certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(max(now - _SKEW, self.certificate.not_valid_before_utc))
             .not_valid_after(min(now + lifetime, ends))
-            .add_extension(x509.SubjectAlternativeName(alternatives), critical=not common)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signing=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -216,7 +213,7 @@ def makeAuthority(now: datetime, lifetime: timedelta, permitted: Permitted | Non
     @param permitted: what it may sign for; L{None} for everything.
     """
     key = makeKey()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"labnet authority {secrets.token_hex(4)}")])
+    name = _named(f"labnet authority {secrets.token_hex(4)}")
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = (
         x509.CertificateBuilder()
@@ -240,8 +237,18 @@ def makeAuthority(now: datetime, lifetime: timedelta, permitted: Permitted | Non
     return Authority(builder.sign(key, SHA256()), key)
 
 
-def _fits(name: str) -> bool:
-    return len(name) <= _LONGEST_COMMON_NAME
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _commonName(alternative: x509.DNSName | x509.IPAddress) -> str:
+    """
+    A name for people: whom a certificate is for is said by the alternatives alone (RFC 9525). An address
+    must not stand here, for OpenSSL takes it for a domain, which the authority may not sign for.
+    """
+    if isinstance(alternative, x509.DNSName) and len(alternative.value) <= _LONGEST_COMMON_NAME:
+        return alternative.value
+    return "labnet server"
 
 
 def _identifierOf(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:

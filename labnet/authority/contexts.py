@@ -9,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from cryptography.x509 import Certificate
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 from labnet.authority.certificates import Authority, makeKey
@@ -80,19 +80,19 @@ class ServerContexts:
             certificate = self.authority.issue([host], self._key.public_key(), now, self._lifetime)
             ends = certificate.not_valid_after_utc
             lastDay = ends >= self.authority.certificate.not_valid_after_utc
-            context = self._context(host, X509.from_cryptography(certificate))
+            context = self._context(host, certificate)
             kept = self._kept[host] = (context, ends if lastDay else ends - self._renewal)
         self._kept.move_to_end(host)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return kept[0]
 
-    def _context(self, host: str, certificate: X509) -> SSL.Context:
+    def _context(self, host: str, certificate: Certificate) -> SSL.Context:
         context = _emptyContext()
         context.use_certificate(certificate)
         context.use_privatekey(self._key)
         # A browser that is told to trust this authority's key by its hash has to see it.
-        context.add_extra_chain_cert(X509.from_cryptography(self.authority.certificate))
+        context.add_extra_chain_cert(self.authority.certificate)
 
         def nameAsked(connection: SSL.Connection) -> None:
             asked = connection.get_servername()

@@ -4,6 +4,7 @@ One request and its response: from the client's head to the last byte of the ans
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import time
 from typing import Protocol as Interface
 from urllib.parse import unquote_to_bytes
@@ -216,6 +217,9 @@ class Exchange:
     def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
         """The response's head decides how its body is delivered."""
         self.progressed()
+        if self.route.origin.secure:
+            # Another place for the same origin (RFC 7838) is reached by a tunnel that is not looked into.
+            head = replace(head, fields=head.fields.without((b"alt-svc",)))
         self._response = head
         self._responseBody = body
         # As it came, and as it goes on: that may differ in white space.
@@ -316,6 +320,9 @@ class Exchange:
         """In fixed-target mode a redirect to the origin itself leads back to the proxy."""
         asked = self.head.fields.values(b"host")
         if not asked or self.head.target[:1] != b"/" or asked[0] == self.route.host:
+            return None
+        if self.route.origin.secure:
+            # The client is at the origin by its own name.
             return None
         return b"http://" + self.route.host, b"http://" + asked[0]
 

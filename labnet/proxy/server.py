@@ -25,8 +25,16 @@ from labnet.proxy.body import BodyReader, requestBody
 from labnet.proxy.client import OriginPool
 from labnet.proxy.exchange import Exchange
 from labnet.proxy.forwarding import mostForwards, viaNames
+from labnet.proxy.interception import InterceptedTunnel, Interception
 from labnet.proxy.policy import Answer, Policy, lastAnswer, refusal
-from labnet.proxy.target import Origin, Route, routeFixed, routeForward, routeTunnel
+from labnet.proxy.target import (
+    Origin,
+    Route,
+    routeFixed,
+    routeForward,
+    routeIntercepted,
+    routeTunnel,
+)
 from labnet.proxy.wire import (
     BadMessage,
     HeadReader,
@@ -59,6 +67,7 @@ class ProxyConnection(ServiceConnection):
         self._bodySize = 0
         self._exchange: Exchange | None = None
         self._splice: Splice | None = None
+        self._intercepted: InterceptedTunnel | None = None
         self._ahead = b""
         self._advancing = False
         self._lingersSince: float | None = None
@@ -69,20 +78,34 @@ class ProxyConnection(ServiceConnection):
     def received(self, data: bytes) -> None:
         if self._splice is not None:
             self._splice.received(data)
-        elif self._lingersSince is None:
-            self._ahead = self._ahead + data if self._ahead else data
-            self._advance()
+        elif self._intercepted is not None:
+            self._intercepted.received(data)
+        else:
+            self.requestsReceived(data)
 
     def inputEnded(self) -> None:
         if self._splice is not None:
             self._splice.inputEnded()
-        elif self._exchange is None or self._lingersSince is not None:
-            self.close("closed by the peer")
-        elif not self._exchange.requestDone:
-            self.close("closed in the middle of a request")
+        elif self._intercepted is not None:
+            self._intercepted.inputEnded()
         else:
-            # It may have closed only its half, and wait for the answer; or it may be gone.
-            self._halfClosedSince = self.factory.clock.seconds()
+            self.requestsEnded()
+
+    def write(self, data: bytes) -> None:
+        if self._intercepted is not None:
+            self._intercepted.write(data)
+        else:
+            super().write(data)
+
+    def endOutput(self) -> None:
+        if self._intercepted is not None:
+            self._intercepted.end()
+        super().endOutput()
+
+    def close(self, outcome: str = "") -> None:
+        if self._intercepted is not None:
+            self._intercepted.end()
+        super().close(outcome)
 
     def outputFull(self) -> None:
         if self._splice is not None:
@@ -129,11 +152,19 @@ class ProxyConnection(ServiceConnection):
             self.drop(f"open for {lifetime:g} s")
         elif self._exchange is not None:
             self._watchExchange(self._exchange, now)
+        elif self._handshakeIsOver(now):
+            self.drop("the TLS handshake took too long")
         elif self._splice is None and _over(self._headSince, phases.head, now):
             self._head = None
             self._answer(refusal(408, f"the request's head was not complete within {phases.head:g} s"))
         else:
             super().watchTime(now)
+
+    def _handshakeIsOver(self, now: float) -> bool:
+        interception, tunnel = self.factory.interception, self._intercepted
+        if interception is None or tunnel is None:
+            return False
+        return _over(tunnel.handshakeSince, interception.handshake, now)
 
     def _watchExchange(self, exchange: Exchange, now: float) -> None:
         phases = self.factory.policy.phases
@@ -146,6 +177,28 @@ class ProxyConnection(ServiceConnection):
                 exchange.refuse(504, f"the origin was silent for {phases.response:g} s")
             else:
                 exchange.refuse(408, f"the request's body stopped for {phases.response:g} s")
+
+    # TunnelEnd: what TLS in an intercepted tunnel comes to. Without such a tunnel it is what came.
+
+    def sendSealed(self, data: bytes) -> None:
+        """Send bytes of TLS to the client."""
+        super().write(data)
+
+    def requestsReceived(self, data: bytes) -> None:
+        """A piece of the client's requests has come."""
+        if self._lingersSince is None and not self._closing:
+            self._ahead = self._ahead + data if self._ahead else data
+            self._advance()
+
+    def requestsEnded(self) -> None:
+        """The client sends no more requests."""
+        if self._exchange is None or self._lingersSince is not None:
+            self.close("closed by the peer")
+        elif not self._exchange.requestDone:
+            self.close("closed in the middle of a request")
+        else:
+            # It may have closed only its half, and wait for the answer; or it may be gone.
+            self._halfClosedSince = self.factory.clock.seconds()
 
     # How requests are read.
 
@@ -228,6 +281,8 @@ class ProxyConnection(ServiceConnection):
         exchange.start()
 
     def _route(self, head: RequestHead) -> Route:
+        if self._intercepted is not None:
+            return routeIntercepted(head, self._intercepted.origin)
         fixed = self.factory.target
         return routeForward(head) if fixed is None else routeFixed(head, fixed)
 
@@ -263,7 +318,9 @@ class ProxyConnection(ServiceConnection):
         self._log(exchange.head, exchange.status, exchange.note)
 
     def _log(self, head: RequestHead | None, status: int, note: str) -> None:
-        request = shown(b" ".join((head.method, head.target)), 200) if head is not None else '"?"'
+        request = '"?"'
+        if head is not None:
+            request = shown(b" ".join((head.method, self._url(head.target))), 200)
         self.factory.log.info(
             "proxy #{id} {peer} {request} {status}{note}",
             id=self.connectionId,
@@ -272,6 +329,9 @@ class ProxyConnection(ServiceConnection):
             status=status or "-",
             note=f" {note}" if note else "",
         )
+
+    def _url(self, target: bytes) -> bytes:
+        return target if self._intercepted is None else self._intercepted.url(target)
 
     # Answers without an exchange, and the end.
 
@@ -312,8 +372,12 @@ class ProxyConnection(ServiceConnection):
         ports = self.factory.policy.connectPorts
         if self.factory.target is not None:
             self._answer(refusal(501, "CONNECT is not for a proxy before one origin"))
+        elif self._intercepted is not None:
+            self._answer(refusal(501, "CONNECT is not for the inside of a tunnel"))
         elif ports and origin.port not in ports:
             self._answer(refusal(403, f"CONNECT to port {origin.port} is not allowed"))
+        elif (secured := self._securedOrigin(origin)) is not None:
+            self._intercept(head, secured)
         else:
             splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
             joined = splice.join(self.factory.connect(origin), self.factory.policy.phases.connect)
@@ -321,6 +385,25 @@ class ProxyConnection(ServiceConnection):
             early, self._ahead = self._ahead, b""
             if early:
                 splice.received(early)
+
+    def _securedOrigin(self, tunnel: Origin) -> Origin | None:
+        interception = self.factory.interception
+        return None if interception is None else interception.origin(tunnel)
+
+    def _intercept(self, head: RequestHead, origin: Origin) -> None:
+        factory = self.factory
+        assert factory.interception is not None
+        try:
+            tunnel = factory.interception.open(self, origin, factory.clock.seconds())
+        except ValueError as problem:
+            self._answer(refusal(503, str(problem)))
+            return
+        self._log(head, 200, "intercepted")
+        self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self._intercepted = tunnel
+        early, self._ahead = self._ahead, b""
+        if early:
+            tunnel.received(early)
 
     def _tunnelOpen(self, joined: None, head: RequestHead) -> None:
         self._log(head, 200, "not inspected: tunnel")
@@ -348,6 +431,7 @@ class ProxyFactory(ServiceFactory):
     @param connect: gives the endpoint of an origin; it bounds the attempt.
     @param policy: what may pass.
     @param target: the one origin that all requests go to; L{None} for a forward proxy.
+    @param interception: whose HTTPS is looked into; L{None} for nobody's.
     @param limits: how many connections, how long.
     @param sockets: the TCP options, of both sides.
     @ivar name: who this proxy is in Via fields; no other has it.
@@ -364,6 +448,7 @@ class ProxyFactory(ServiceFactory):
         policy: Policy | None = None,
         *,
         target: Origin | None = None,
+        interception: Interception | None = None,
         limits: Limits | None = None,
         sockets: SocketOptions | None = None,
     ) -> None:
@@ -371,6 +456,7 @@ class ProxyFactory(ServiceFactory):
         self.connect = connect
         self.policy = policy or Policy()
         self.target = target
+        self.interception = interception
         self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
         self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
 
@@ -379,4 +465,6 @@ class ProxyFactory(ServiceFactory):
 
     def timeLimits(self) -> tuple[float, ...]:
         phases = self.policy.phases
-        return (*super().timeLimits(), phases.head, phases.response, phases.linger, phases.halfClosed)
+        handshake = self.interception.handshake if self.interception is not None else 0.0
+        ours = (phases.head, phases.response, phases.linger, phases.halfClosed, handshake)
+        return (*super().timeLimits(), *ours)

@@ -9,9 +9,17 @@ import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 
+from labnet.net.hosts import BadHost, plainHost
 from labnet.proxy.wire import BadMessage, RequestHead, Version
 
-__all__ = ["Origin", "Route", "routeFixed", "routeForward", "routeTunnel"]
+__all__ = [
+    "Origin",
+    "Route",
+    "routeFixed",
+    "routeForward",
+    "routeIntercepted",
+    "routeTunnel",
+]
 
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(?::(\d{0,5}))?")
 _SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -20,6 +28,7 @@ _ADDRESS_OR_NAME = re.compile(
 )
 _PATH_BEGIN = re.compile(rb"[/?]|\Z")
 _HTTP_PORT = 80
+_HTTPS_PORT = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +37,19 @@ class Origin:
     A server that requests go to.
 
     @ivar host: a name or an address; an IPv6 address without brackets.
+    @ivar secure: whether it is spoken to over TLS (https), and has to prove who it is.
     """
 
     host: str
     port: int
+    secure: bool = False
 
     @property
     def authority(self) -> bytes:
-        """As it stands in a Host field: the port is left out where it is 80."""
+        """As it stands in a Host field: the port is left out where it goes without saying."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host.encode("ascii") + (b"" if self.port == _HTTP_PORT else b":%d" % self.port)
+        usual = _HTTPS_PORT if self.secure else _HTTP_PORT
+        return host.encode("ascii") + (b"" if self.port == usual else b":%d" % self.port)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -96,6 +108,39 @@ def routeFixed(head: RequestHead, origin: Origin) -> Route:
         return Route(origin, head.target, origin.authority)
     forwarded = routeForward(head)
     return Route(origin, forwarded.target, origin.authority)
+
+
+def routeIntercepted(head: RequestHead, origin: Origin) -> Route:
+    """
+    The route of a request inside a tunnel that is looked into. It can only be to where the tunnel leads:
+    another host in the request would be asked for under a certificate that is not its own (RFC 9110, 7.4).
+
+    @param origin: where the tunnel leads.
+    @raise BadMessage: there is no route.
+    """
+    _checkHost(head)
+    _checkFragment(head.target)
+    named = head.fields.values(b"host")
+    target = head.target
+    scheme = _SCHEME.match(target)
+    if scheme is not None and scheme[1].lower() == b"https" and target[scheme.end() :].startswith(b"//"):
+        authority, target = _splitAuthority(target[scheme.end() + 2 :])
+        named = [*named, authority]
+        target = target if target.startswith(b"/") else b"/" + target
+    elif not target.startswith(b"/") and not (target == b"*" and head.method == b"OPTIONS"):
+        raise BadMessage("the request-target is not a path")
+    for authority in named:
+        if not _leadsTo(authority, origin):
+            raise BadMessage(f"the tunnel leads to {origin}, and the request is for another host", 421)
+    return Route(origin, target, origin.authority)
+
+
+def _leadsTo(authority: bytes, origin: Origin) -> bool:
+    asked = _origin(authority, _HTTPS_PORT)
+    try:
+        return (plainHost(asked.host), asked.port) == (origin.host, origin.port)
+    except BadHost:
+        return False
 
 
 def routeTunnel(head: RequestHead) -> Origin:

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from labnet.net.limits import Limits
 from labnet.proxy.client import OriginConnection
+from labnet.proxy.interception import Interception
 from labnet.proxy.policy import Holding, Policy
 from labnet.proxy.server import ProxyConnection, ProxyFactory
 from labnet.proxy.target import Origin
@@ -146,12 +147,24 @@ class World:
     """
 
     def __init__(
-        self, clock: Clock, policy: Policy | None = None, target: Origin | None = None, **limits: float
+        self,
+        clock: Clock,
+        policy: Policy | None = None,
+        target: Origin | None = None,
+        interception: Interception | None = None,
+        **limits: float,
     ) -> None:
         self.clock = clock
         self.attempts: list[Attempt] = []
         self.sides: list[Side] = []
-        self.factory = ProxyFactory(clock, self._endpoint, policy, target=target, limits=Limits(**limits))
+        self.factory = ProxyFactory(
+            clock,
+            self._endpoint,
+            policy,
+            target=target,
+            interception=interception,
+            limits=Limits(**limits),
+        )
 
     def _endpoint(self, origin: Origin) -> object:
         world = self
