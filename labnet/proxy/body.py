@@ -61,9 +61,12 @@ class BodyReader(ABC):
     @ivar done: whether the body has ended.
     @ivar rest: what came after its end.
     @ivar trailers: the trailer section of a chunked body.
+    @ivar doubtful: another reader might see its end somewhere else. It can be read, and is framed anew for
+        whoever gets it, but nothing may follow it on its connection (RFC 9112, 6.3).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, doubtful: bool = False) -> None:
+        self.doubtful = doubtful
         self.done = False
         self.rest = b""
         self.trailers = Fields()
@@ -89,8 +92,8 @@ class BodyReader(ABC):
 class LengthBody(BodyReader):
     """A body of a known number of bytes; zero for one that is not there."""
 
-    def __init__(self, length: int) -> None:
-        super().__init__()
+    def __init__(self, length: int, doubtful: bool = False) -> None:
+        super().__init__(doubtful)
         self._left = length
         self.done = length == 0
 
@@ -126,8 +129,10 @@ class ChunkedBody(BodyReader):
     _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
     _MOST_TRAILERS = 100
 
-    def __init__(self, longestLine: int = 1_024, longestTrailers: int = 8_192) -> None:
-        super().__init__()
+    def __init__(
+        self, longestLine: int = 1_024, longestTrailers: int = 8_192, *, doubtful: bool = False
+    ) -> None:
+        super().__init__(doubtful)
         self._longestLine = longestLine
         self._longestTrailers = longestTrailers
         self._state = self._SIZE
@@ -251,7 +256,7 @@ def requestBody(head: RequestHead) -> BodyReader:
         if len(codings) > 1:
             raise BadMessage("a transfer coding other than chunked", 501)
         return ChunkedBody()
-    return LengthBody(_contentLength(head.fields) or 0)
+    return LengthBody(_contentLength(head.fields) or 0, _severalLengths(head.fields))
 
 
 def responseBody(head: ResponseHead, method: bytes) -> BodyReader:
@@ -260,16 +265,28 @@ def responseBody(head: ResponseHead, method: bytes) -> BodyReader:
 
     @raise BadMessage: its length could be read in two ways.
     """
+    fields = head.fields
     if method == b"HEAD" or head.status < 200 or head.status in (204, 304):
-        return LengthBody(0)
-    if b"transfer-encoding" in head.fields:
-        if head.fields.tokens(b"transfer-encoding") != [b"chunked"]:
+        # With a 204 they must not be there (RFC 9110, 8.6; RFC 9112, 6.1); who believes them waits.
+        lies = b"transfer-encoding" in fields or any(n != b"0" for n in fields.values(b"content-length"))
+        return LengthBody(0, head.status == 204 and lies)
+    if b"transfer-encoding" in fields:
+        if fields.tokens(b"transfer-encoding") != [b"chunked"]:
             raise BadMessage("a transfer coding other than chunked")
         if head.version is Version.HTTP10:
             raise BadMessage("Transfer-Encoding in an HTTP/1.0 response")
-        return ChunkedBody()
-    length = _contentLength(head.fields)
-    return CloseDelimitedBody() if length is None else LengthBody(length)
+        plain = fields.values(b"transfer-encoding")[0].lower() == b"chunked"
+        return ChunkedBody(doubtful=b"content-length" in fields or not plain)
+    length = _contentLength(fields)
+    if length and head.status == 205:
+        # It has no content (RFC 9110, 15.3.6), and who knows that takes this for the next response.
+        raise BadMessage("content in a 205 response")
+    return CloseDelimitedBody() if length is None else LengthBody(length, _severalLengths(fields))
+
+
+def _severalLengths(fields: Fields) -> bool:
+    values = fields.values(b"content-length")
+    return len(values) > 1 or (len(values) == 1 and b"," in values[0])
 
 
 def _contentLength(fields: Fields) -> int | None:

@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from labnet.net.connection import Transport
 from labnet.proxy.body import BodyReader, CloseDelimitedBody, responseBody
+from labnet.proxy.forwarding import checkConnection
 from labnet.proxy.policy import HeadLimits
 from labnet.proxy.target import Origin
 from labnet.proxy.wire import (
@@ -191,6 +192,7 @@ class OriginConnection(Protocol):
         raw, rest = found
         head = parseResponseHead(raw, self._pool.heads.fields)
         assert self._receiver is not None
+        checkConnection(head.fields)
         if head.status < 200:
             if head.status == 101:
                 raise BadMessage("the origin switched protocols without being asked")
@@ -211,6 +213,8 @@ class OriginConnection(Protocol):
         assert receiver is not None
         content = body.feed(data)
         if content:
+            if self._head is not None and self._head.status == 205:
+                raise BadMessage("content in a 205 response")
             receiver.responseReceived(content)
         if body.done and self._receiver is not None:
             self._complete()
@@ -222,7 +226,8 @@ class OriginConnection(Protocol):
         assert body is not None
         assert receiver is not None
         self._head = self._body = self._receiver = None
-        if self._lost or body.rest or not self._requestSent or not head.persistent:
+        doubtful = body.doubtful or head.repaired or self._heads.repaired
+        if self._lost or body.rest or doubtful or not self._requestSent or not head.persistent:
             self.abort() if body.rest else self._close()
         else:
             self.resume()

@@ -439,7 +439,8 @@ class Exchange:
         self._stop()
 
     def _keeps(self) -> bool:
-        return self._delimited and self.requestDone and self._client.persists(self.head)
+        good = self._delimited and self.requestDone and not self._body.doubtful
+        return good and self._client.persists(self.head)
 
     def _end(self, keep: bool) -> None:
         if not self._ended:

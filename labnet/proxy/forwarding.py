@@ -9,15 +9,23 @@ from email.utils import formatdate
 
 from labnet.proxy.body import BodyReader, ChunkedBody
 from labnet.proxy.inspection import AVAILABLE_CODINGS
-from labnet.proxy.target import Route
+from labnet.proxy.target import Route, plainAuthority
 from labnet.proxy.wire import (
+    BadMessage,
     Fields,
     RequestHead,
     ResponseHead,
     Version,
 )
 
-__all__ = ["connectionFields", "forwardedRequest", "forwardedResponse", "mostForwards", "viaNames"]
+__all__ = [
+    "checkConnection",
+    "connectionFields",
+    "forwardedRequest",
+    "forwardedResponse",
+    "mostForwards",
+    "viaNames",
+]
 
 #: The fields that concern one connection only, whether Connection names them or not.
 _HOP_BY_HOP = frozenset(
@@ -35,28 +43,26 @@ _HOP_BY_HOP = frozenset(
     )
 )
 
-#: What Connection can not take away: the message would change its meaning.
-_END_TO_END = frozenset(
+#: What Connection must not name, because it is for all recipients: these a proxy has to pass on as they are
+#: (RFC 9110, 11.6; RFC 9111, 5.2), or the content would be read in another way than it was looked at.
+_FOR_ALL = frozenset(
     (
         b"authorization",
         b"cache-control",
         b"content-encoding",
-        b"content-length",
         b"content-range",
         b"content-type",
-        b"date",
-        b"expect",
-        b"host",
-        b"location",
-        b"max-forwards",
-        b"via",
+        b"www-authenticate",
     )
 )
+
+#: What Connection can not take away, because each connection has its own.
+_MADE_ANEW = frozenset((b"content-length", b"host"))
 
 _LENGTH = re.compile(rb"[ \t]*(\d{1,18})[ \t]*(?:,[ \t]*\1[ \t]*)*")
 _WEIGHT = re.compile(rb"(?i)[ \t]*;[ \t]*q[ \t]*=[ \t]*([01](?:\.\d{0,3})?)[ \t]*")
 _LOCATION = re.compile(rb"(?i:http)://([^/?#]*)([/?#].*)?", re.DOTALL)
-_DIGITS = re.compile(rb"\d{1,9}")
+_MOST_FORWARDS = 10**9
 #: What a client that takes any coding is offered; an alias is not.
 _OFFERED = tuple(coding for coding in AVAILABLE_CODINGS if not coding.startswith(b"x-"))
 
@@ -64,7 +70,18 @@ _OFFERED = tuple(coding for coding in AVAILABLE_CODINGS if not coding.startswith
 def connectionFields(fields: Fields) -> frozenset[bytes]:
     """The names of the fields that go no further than this connection."""
     named = frozenset(fields.tokens(b"connection")) | frozenset(fields.tokens(b"proxy-connection"))
-    return _HOP_BY_HOP | (named - _END_TO_END)
+    return _HOP_BY_HOP | (named - _MADE_ANEW)
+
+
+def checkConnection(fields: Fields) -> None:
+    """
+    See that Connection takes nothing away that is for all recipients (RFC 9110, 7.6.1).
+
+    @raise BadMessage: it does.
+    """
+    if b"connection" in fields or b"proxy-connection" in fields:
+        for name in connectionFields(fields) & _FOR_ALL:
+            raise BadMessage(f"Connection names {name.decode('ascii')}, which is for all recipients")
 
 
 def viaNames(fields: Fields) -> list[bytes]:
@@ -78,9 +95,10 @@ def mostForwards(head: RequestHead) -> int | None:
     has to answer it itself (RFC 9110, 7.6.2).
     """
     values = head.fields.values(b"max-forwards")
-    if head.method not in (b"OPTIONS", b"TRACE") or len(values) != 1 or not _DIGITS.fullmatch(values[0]):
+    if head.method not in (b"OPTIONS", b"TRACE") or len(values) != 1 or not values[0].isdigit():
         return None
-    return int(values[0])
+    digits = values[0].lstrip(b"0") or b"0"
+    return int(digits) if len(digits) < 10 else _MOST_FORWARDS
 
 
 def forwardedRequest(
@@ -206,10 +224,5 @@ def _relocate(fields: Fields, origin: bytes, proxy: bytes) -> None:
     if len(values) != 1:
         return
     match = _LOCATION.fullmatch(values[0])
-    if match is not None and _plain(match[1]) == _plain(origin.partition(b"//")[2]):
+    if match is not None and plainAuthority(match[1]) == plainAuthority(origin.partition(b"//")[2]):
         fields.replace(b"Location", proxy + (match[2] or b""))
-
-
-def _plain(authority: bytes) -> bytes:
-    """An authority as it is compared: in lower case and without the port that goes without saying."""
-    return authority.lower().removesuffix(b":80").removesuffix(b":")

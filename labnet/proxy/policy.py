@@ -221,15 +221,15 @@ def refusal(status: int, why: str) -> Answer:
 
 def lastAnswer(head: RequestHead) -> Answer:
     """
-    What is answered to an OPTIONS or TRACE request that may go no further (RFC 9110, 7.6.2): nothing, or
+    What is answered to an OPTIONS or TRACE request that goes no further (RFC 9110, 7.6.2): nothing, or
     the request as it came, without what is nobody else's business.
     """
     if head.method == b"OPTIONS":
-        return Answer(200, "answered here; Max-Forwards is 0", b"", mediaType=b"text/plain")
+        return Answer(200, "answered here", b"", mediaType=b"text/plain")
     fields = head.fields.without((b"authorization", b"cookie", b"proxy-authorization"))
     line = b"%b %b %b\r\n" % (head.method, head.target, head.version.value)
     body = line + fields.encode() + b"\r\n"
-    return Answer(200, "answered here; Max-Forwards is 0", body, mediaType=b"message/http")
+    return Answer(200, "answered here", body, mediaType=b"message/http")
 
 
 def _printable(text: str) -> str:

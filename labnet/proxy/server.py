@@ -24,7 +24,7 @@ from labnet.net.splice import Splice
 from labnet.proxy.body import BodyReader, requestBody
 from labnet.proxy.client import OriginPool
 from labnet.proxy.exchange import Exchange
-from labnet.proxy.forwarding import mostForwards, viaNames
+from labnet.proxy.forwarding import checkConnection, mostForwards, viaNames
 from labnet.proxy.interception import InterceptedTunnel, Interception
 from labnet.proxy.policy import Answer, Policy, lastAnswer, refusal
 from labnet.proxy.target import (
@@ -265,20 +265,29 @@ class ProxyConnection(ServiceConnection):
         factory = self.factory
         if factory.name in viaNames(head.fields):
             raise BadMessage("the request has been here before: a loop of proxies", 508)
+        checkConnection(head.fields)
+        body = requestBody(head)
+        if head.method in (b"CONNECT", b"TRACE") and not body.done:
+            raise BadMessage(f"a {head.method.decode('ascii')} request has no content")
         if head.method == b"CONNECT":
             self._tunnel(head)
             return
-        if mostForwards(head) == 0:
+        if mostForwards(head) == 0 or self._isForProxy(head):
+            checkHost(head)
             self._answer(lastAnswer(head))
             return
         route = self._route(head)
-        body = self._body = requestBody(head)
+        self._body = body
         self._bodySize = 0
         exchange = Exchange(
             self, head, body, route, factory.pool, factory.policy, factory.name, factory.clock
         )
         self._exchange = exchange
         exchange.start()
+
+    def _isForProxy(self, head: RequestHead) -> bool:
+        """C{OPTIONS *} asks whom it is sent to, and that is us unless we stand for one origin."""
+        return head.method == b"OPTIONS" and head.target == b"*" and self.factory.target is None
 
     def _route(self, head: RequestHead) -> Route:
         if self._intercepted is not None:

@@ -72,11 +72,12 @@ class Route:
 def routeForward(head: RequestHead) -> Route:
     """
     The route of a request to a forward proxy, whose target must be in absolute-form. The Host field is
-    made from the target, and one that says something else is passed over (RFC 9112, 3.2.2).
+    made from the target (RFC 9112, 3.2.2). One that says something else is refused: a client must not send
+    it (3.2), and who looks only at the field decides about another request than we make.
 
     @raise BadMessage: there is no route.
     """
-    _checkHost(head)
+    checkHost(head)
     _checkFragment(head.target)
     scheme = _SCHEME.match(head.target)
     if scheme is None:
@@ -92,6 +93,7 @@ def routeForward(head: RequestHead) -> Route:
     elif not target.startswith(b"/"):
         target = b"/" + target
     origin = _origin(authority, _HTTP_PORT)
+    _checkAgreement(head, origin.authority)
     return Route(origin, target, origin.authority)
 
 
@@ -102,7 +104,7 @@ def routeFixed(head: RequestHead, origin: Origin) -> Route:
 
     @raise BadMessage: there is no route.
     """
-    _checkHost(head)
+    checkHost(head)
     _checkFragment(head.target)
     if head.target.startswith(b"/") or (head.target == b"*" and head.method == b"OPTIONS"):
         return Route(origin, head.target, origin.authority)
@@ -149,11 +151,30 @@ def routeTunnel(head: RequestHead) -> Origin:
 
     @raise BadMessage: the target is not HOST:PORT.
     """
-    _checkHost(head)
-    return _origin(head.target, None)
+    checkHost(head)
+    origin = _origin(head.target, None)
+    # Many clients leave the port out here, whichever it is.
+    _checkAgreement(head, str(origin).encode("ascii"), Origin(origin.host, _HTTP_PORT).authority)
+    return origin
 
 
-def _checkHost(head: RequestHead) -> None:
+def plainAuthority(authority: bytes) -> bytes:
+    """An authority as it is compared: in lower case and without the port that goes without saying."""
+    return authority.lower().removesuffix(b":80").removesuffix(b":")
+
+
+def _checkAgreement(head: RequestHead, *authorities: bytes) -> None:
+    for host in head.fields.values(b"host"):
+        if host and plainAuthority(host) not in map(plainAuthority, authorities):
+            raise BadMessage("the Host field and the request-target name different hosts")
+
+
+def checkHost(head: RequestHead) -> None:
+    """
+    There must be exactly one Host field, in HTTP/1.0 at most one, and it must be one (RFC 9112, 3.2).
+
+    @raise BadMessage: it is not so.
+    """
     hosts = head.fields.values(b"host")
     if len(hosts) > 1:
         raise BadMessage("several Host fields")

@@ -167,6 +167,7 @@ class ResponseHead:
     A status-line and its field section.
 
     @ivar raw: the bytes as they came; only a line feed alone has become CR LF.
+    @ivar repaired: whether another reader might have taken it for something else.
     """
 
     status: int
@@ -174,6 +175,7 @@ class ResponseHead:
     version: Version
     fields: Fields
     raw: bytes = b""
+    repaired: bool = False
 
     @property
     def persistent(self) -> bool:
@@ -204,6 +206,7 @@ class HeadReader:
     @param limit: the longest head, in bytes.
     @param lenient: repair lines that end with a line feed alone: for responses, which some origins
         write so (RFC 9112, 2.2). Otherwise they are refused.
+    @ivar repaired: whether that was necessary.
     """
 
     _END = re.compile(rb"\n\r?\n")
@@ -212,6 +215,7 @@ class HeadReader:
     def __init__(self, limit: int, *, lenient: bool = False) -> None:
         self._limit = limit
         self._lenient = lenient
+        self.repaired = False
         self._buffer = bytearray()
         self._searched = 0
         self._passedOver = 0
@@ -247,6 +251,7 @@ class HeadReader:
         if head.count(b"\n") != head.count(b"\r\n"):
             if not self._lenient:
                 raise BadMessage(_BARE)
+            self.repaired = True
             head = _BARE_LINE_FEED.sub(b"\r\n", head)
         return head, rest
 
@@ -298,8 +303,11 @@ def parseResponseHead(raw: bytes, mostFields: int = 200) -> ResponseHead:
     major, minor, status, reason = match.groups()
     if not 100 <= int(status) <= 999:
         raise BadMessage(f"the status code {int(status)} is none", 502)
-    fields = parseFields(_repaired(section), mostFields)
-    return ResponseHead(int(status), reason or b"", _version(major, minor), fields, raw)
+    good = _repaired(section)
+    fields = parseFields(good, mostFields)
+    return ResponseHead(
+        int(status), reason or b"", _version(major, minor), fields, raw, repaired=good is not section
+    )
 
 
 def _version(major: bytes, minor: bytes) -> Version:

@@ -273,7 +273,9 @@ def test_aClientThatLeavesCancels(origin: int, tmp_path: Path) -> None:
     with Twistd(tmp_path, "labnet-proxy", "--listen", "tcp:0") as running:
         with socket.create_connection(("127.0.0.1", running.port("proxy"))) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            client.sendall(b"GET http://127.0.0.1:%d/silent HTTP/1.1\r\nHost: x\r\n\r\n" % origin)
+            client.sendall(
+                b"GET http://127.0.0.1:%d/silent HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (origin, origin)
+            )
         running.waitFor("the client left")
 
 

@@ -73,7 +73,9 @@ def test_aPostIsNotRetried(makeWorld: MakeWorld, body: bytes) -> None:
     client, origin = world.exchange(GET, ok(b"a"))
     client.take()
     client.says(
-        b"POST http://origin.example/ HTTP/1.1\r\nHost: o\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        b"POST http://origin.example/ HTTP/1.1\r\nHost: origin.example\r\nContent-Length: %d\r\n\r\n"
+        % len(body)
+        + body
     )
     origin.leaves()
     assert status(client.take()) == 502

@@ -17,7 +17,7 @@ SITE = Origin("site.example", 8000)
 def head(
     target: bytes,
     method: bytes = b"GET",
-    hosts: tuple[bytes, ...] = (b"h",),
+    hosts: tuple[bytes, ...] = (b"",),
     version: Version = Version.HTTP11,
 ) -> RequestHead:
     return RequestHead(method, target, version, Fields((b"Host", host) for host in hosts))
@@ -43,8 +43,36 @@ def head(
     ],
 )
 def test_absoluteForm(target: bytes, host: str, port: int, path: bytes, authority: bytes) -> None:
-    """Host is made from the target, and the Host field that came is passed over (RFC 9112, 3.2.2)."""
-    assert routeForward(head(target, hosts=(b"other",))) == Route(Origin(host, port), path, authority)
+    """Host is made from the target, whatever its spelling there (RFC 9112, 3.2.2)."""
+    route = Route(Origin(host, port), path, authority)
+    for said in (b"", authority, authority.upper()):
+        assert routeForward(head(target, hosts=(said,))) == route
+
+
+@pytest.mark.parametrize(
+    ("target", "good", "bad"),
+    [
+        (b"http://a/", [b"a", b"A", b"a:80", b"a:", b""], [b"b", b"a:81", b"a.", b"a:8080", b"[::1]"]),
+        (b"http://a:8000/", [b"a:8000"], [b"a", b"a:80", b"b:8000"]),
+        (b"http://[::1]:9/", [b"[::1]:9"], [b"[::1]", b"[::2]:9"]),
+    ],
+)
+def test_aHostThatSaysSomethingElseIsRefused(target: bytes, good: list[bytes], bad: list[bytes]) -> None:
+    """A client must not send it (RFC 9112, 3.2), and who goes by it decides about another request."""
+    for host in good:
+        routeForward(head(target, hosts=(host,)))
+    for host in bad:
+        with pytest.raises(BadMessage, match="different hosts"):
+            routeForward(head(target, hosts=(host,)))
+
+
+def test_theHostFieldOfATunnel() -> None:
+    """Its port may be left out, as many clients do; another one is refused."""
+    for host in (b"a:443", b"a", b"A", b""):
+        routeTunnel(head(b"a:443", b"CONNECT", hosts=(host,)))
+    for host in (b"b:443", b"b", b"a:444"):
+        with pytest.raises(BadMessage, match="different hosts"):
+            routeTunnel(head(b"a:443", b"CONNECT", hosts=(host,)))
 
 
 def test_optionsOfAWholeServer() -> None:
@@ -105,8 +133,7 @@ def test_authorityForm() -> None:
         ((b"",), Version.HTTP11, True),
         ((b"a", b"a"), Version.HTTP11, False),
         ((b"a", b"b"), Version.HTTP10, False),
-        ((b"a:80",), Version.HTTP11, True),
-        ((b"[::1]:80",), Version.HTTP11, True),
+        ((b"a",), Version.HTTP11, True),
         ((b"a, b",), Version.HTTP11, False),
         ((b"a b",), Version.HTTP11, False),
         ((b"http://a",), Version.HTTP11, False),
