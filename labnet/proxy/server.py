@@ -30,6 +30,7 @@ from labnet.proxy.policy import Answer, Policy, lastAnswer, refusal
 from labnet.proxy.target import (
     Origin,
     Route,
+    checkHost,
     routeFixed,
     routeForward,
     routeIntercepted,
@@ -287,7 +288,12 @@ class ProxyConnection(ServiceConnection):
 
     def _isForProxy(self, head: RequestHead) -> bool:
         """C{OPTIONS *} asks whom it is sent to, and that is us unless we stand for one origin."""
-        return head.method == b"OPTIONS" and head.target == b"*" and self.factory.target is None
+        return head.method == b"OPTIONS" and head.target == b"*" and not self._isOrigin
+
+    @property
+    def _isOrigin(self) -> bool:
+        """Whether the client talks to us as to one origin, and not as to a proxy."""
+        return self.factory.target is not None or self._intercepted is not None
 
     def _route(self, head: RequestHead) -> Route:
         if self._intercepted is not None:

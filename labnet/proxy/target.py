@@ -15,6 +15,8 @@ from labnet.proxy.wire import BadMessage, RequestHead, Version
 __all__ = [
     "Origin",
     "Route",
+    "checkHost",
+    "plainAuthority",
     "routeFixed",
     "routeForward",
     "routeIntercepted",
@@ -120,7 +122,7 @@ def routeIntercepted(head: RequestHead, origin: Origin) -> Route:
     @param origin: where the tunnel leads.
     @raise BadMessage: there is no route.
     """
-    _checkHost(head)
+    checkHost(head)
     _checkFragment(head.target)
     named = head.fields.values(b"host")
     target = head.target
