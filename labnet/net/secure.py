@@ -41,6 +41,7 @@ from labnet.net.outcome import ClientError, ExitStatus
 from labnet.net.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
 
 __all__ = [
+    "HANDSHAKE",
     "BadCertificate",
     "SecureClientEndpoint",
     "SecureConnection",
@@ -49,6 +50,9 @@ __all__ = [
     "VerifiedClientEndpoint",
     "serverStreams",
 ]
+
+#: Seconds that a handshake may take, unless somebody says otherwise.
+HANDSHAKE = 10.0
 
 #: Makes the TLS of one connection.
 Streams = Callable[[], TLSStream]
@@ -213,13 +217,10 @@ class SecureConnection(ProtocolWrapper):
     The layer between a connection and its protocol. To the protocol it is a transport with halves, as TCP
     is; when the handshake is complete it tells its L{HandshakeListener}.
 
-    @cvar HANDSHAKE: seconds that the handshake may take.
     @ivar agreement: what the handshake came to, once it is complete.
     @ivar cut: whether the peer ended its half without C{close_notify}. We may still send; in the end the
         protocol is told.
     """
-
-    HANDSHAKE = 10.0
 
     factory: SecureFactory
     transport: Transport
@@ -236,7 +237,7 @@ class SecureConnection(ProtocolWrapper):
 
     def makeConnection(self, transport: Any) -> None:
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
-        self._timer = self.factory.clock.callLater(self.HANDSHAKE, self._tooSlow)
+        self._timer = self.factory.clock.callLater(self.factory.handshake, self._tooSlow)
         self._handle(self._stream.start())
 
     def dataReceived(self, data: bytes) -> None:
@@ -322,7 +323,7 @@ class SecureConnection(ProtocolWrapper):
 
     def _tooSlow(self) -> None:
         self._timer = None
-        self._fail(ClientError(f"no TLS handshake in {self.HANDSHAKE:g} s", ExitStatus.TIMED_OUT))
+        self._fail(ClientError(f"no TLS handshake in {self.factory.handshake:g} s", ExitStatus.TIMED_OUT))
         self.transport.abortConnection()
 
     def _stopTimer(self) -> None:
@@ -332,13 +333,20 @@ class SecureConnection(ProtocolWrapper):
 
 
 class SecureFactory(WrappingFactory):
-    """Puts a L{SecureConnection} below each protocol of another factory."""
+    """
+    Puts a L{SecureConnection} below each protocol of another factory.
+
+    @param handshake: seconds that a handshake may take.
+    """
 
     noisy = False
     protocol = SecureConnection
 
-    def __init__(self, clock: IReactorTime, streams: Streams, wrapped: IProtocolFactory) -> None:
+    def __init__(
+        self, clock: IReactorTime, streams: Streams, wrapped: IProtocolFactory, handshake: float = HANDSHAKE
+    ) -> None:
         super().__init__(wrapped)  # type: ignore[no-untyped-call]
+        self.handshake = handshake
         self.clock = clock
         self.streams = streams
 
@@ -403,9 +411,20 @@ class _HandshakingFactory(Factory):  # type: ignore[type-arg, unused-ignore]
 
 @implementer(IStreamClientEndpoint)
 class VerifiedClientEndpoint:
-    """Connects to another endpoint, with TLS on top, for a protocol that begins after the handshake."""
+    """
+    Connects to another endpoint, with TLS on top, for a protocol that begins after the handshake.
 
-    def __init__(self, clock: IReactorTime, streams: Streams, endpoint: IStreamClientEndpoint) -> None:
+    @param handshake: seconds that may take.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        streams: Streams,
+        endpoint: IStreamClientEndpoint,
+        handshake: float = HANDSHAKE,
+    ) -> None:
+        self._handshake = handshake
         self._clock = clock
         self._streams = streams
         self._endpoint = endpoint
@@ -429,7 +448,7 @@ class VerifiedClientEndpoint:
 
         verified: Deferred[IProtocol] = Deferred(cancel)
         handshaking = _HandshakingFactory(protocolFactory, verified)
-        factory = SecureFactory(self._clock, self._streams, handshaking)
+        factory = SecureFactory(self._clock, self._streams, handshaking, self._handshake)
         connecting = cast("Deferred[SecureConnection]", self._endpoint.connect(factory))
         connecting.addCallbacks(connected, verified.errback)
         return verified

@@ -5,6 +5,7 @@ C{twistd labnet-proxy}: the filtering HTTP proxy.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,11 +15,15 @@ from twisted.internet.abstract import isIPAddress
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from labnet.authority.store import DEFAULT_FOLDER, StoreError, loadAuthority
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.net.endpoints import DatagramAddress
+from labnet.net.hosts import BadHost
 from labnet.net.options import ServerOptions, UsageError, choice, number
+from labnet.net.secure import BadCertificate, Trust, VerifiedClientEndpoint
 from labnet.net.service import StreamListener
 from labnet.proxy.inspection import DecodingLimits, Rule
+from labnet.proxy.interception import InterceptedHosts, Interception
 from labnet.proxy.policy import (
     COURSE_PAGE,
     DEFAULT_RULE,
@@ -76,6 +81,11 @@ class Options(ServerOptions):
          number(float, "connect-timeout", 0.1)],
         ["response-timeout", None, 60.0, "Seconds an origin, or a client in the middle of a request, may "
          "be silent; 0: no limit.", number(float, "response-timeout", 0.0)],
+        ["handshake-timeout", None, 10.0, "With --intercept: seconds for a TLS handshake, on either side.",
+         number(float, "handshake-timeout", 0.1)],
+        ["ca", None, DEFAULT_FOLDER, "With --intercept: the folder of the authority, made by 'labnet ca'."],
+        ["origin-ca", None, None, "With --intercept: believe origins by the certificates in this file "
+         "(PEM), and not by the system's list."],
     ]  # fmt: skip
 
     optFlags = [
@@ -89,8 +99,11 @@ class Options(ServerOptions):
         self["block-file"] = []
         self["skip-type"] = []
         self["connect-port"] = []
+        self["intercept"] = []
         self.policy = Policy()
         self.target: Origin | None = None
+        self.interception: Interception | None = None
+        self.trust: Trust | None = None
 
     def opt_block(self, text: str) -> None:
         """
@@ -125,6 +138,13 @@ class Options(ServerOptions):
             raise UsageError(f"--connect-port: {port!r} is neither a port from 1 to 65535 nor 'any'")
         self["connect-port"].append(port)
 
+    def opt_intercept(self, host: str) -> None:
+        """
+        A host whose HTTPS is looked into: a name, an address, *.DOMAIN for all names below it, or .DOMAIN
+        for the domain, too. Its clients have to trust the lab's authority. May be repeated.
+        """
+        self["intercept"].append(host)
+
     def postOptions(self) -> None:
         super().postOptions()
         for listening in self.listening:
@@ -138,6 +158,33 @@ class Options(ServerOptions):
         if self["course-404"] and self["block-page"]:
             raise UsageError("--course-404 and --block-page: use one of them")
         self.policy = self._policy()
+        if self["intercept"]:
+            self._intercept()
+        elif self["origin-ca"]:
+            raise UsageError("--origin-ca: it goes with --intercept")
+
+    def _intercept(self) -> None:
+        if self.target is not None:
+            raise UsageError("--intercept and --target: use one of them")
+        try:
+            hosts = InterceptedHosts.read(self["intercept"])
+            authority = loadAuthority(Path(self["ca"]).expanduser())
+            self.trust = Trust(cafile=self["origin-ca"], protocols=(b"http/1.1",))
+        except BadHost as error:
+            raise UsageError(f"--intercept: {error}") from error
+        except StoreError as error:
+            raise UsageError(f"--ca: {error}") from error
+        except BadCertificate as error:
+            raise UsageError(f"--origin-ca: {error}") from error
+        forbidden = hosts.forbidden(authority)
+        if forbidden:
+            raise UsageError(
+                f"--intercept: the authority in {self['ca']} may not sign for {forbidden[0]}; "
+                f"'labnet ca --permit {forbidden[0]}' makes one that may"
+            )
+        if datetime.now(UTC) >= authority.certificate.not_valid_after_utc:
+            raise UsageError(f"--ca: the authority in {self['ca']} has expired; 'labnet ca' makes another")
+        self.interception = Interception(hosts, authority, handshake=self["handshake-timeout"])
 
     def _policy(self) -> Policy:
         page = self["block-page"]
@@ -178,21 +225,38 @@ def _read(option: str, name: str) -> bytes:
         raise UsageError(f"--{option}: {name}: {error.strerror}") from error
 
 
-def endpointOf(reactor: Any, origin: Origin, timeout: float) -> IStreamClientEndpoint:
+def endpointOf(
+    reactor: Any, origin: Origin, timeout: float, trust: Trust | None = None, handshake: float = 10.0
+) -> IStreamClientEndpoint:
     """
-    The endpoint of an origin: its address, or its name with all the addresses that has.
+    The endpoint of an origin: its address, or its name with all the addresses that has; one that is to be
+    secure is connected when it has proved who it is.
 
     @param timeout: seconds that connecting may take.
+    @param trust: by whom it is to be proved; needed for secure origins.
+    @param handshake: seconds that the proof may take.
     """
+    endpoint: IStreamClientEndpoint
     if isIPAddress(origin.host):
-        return TCP4ClientEndpoint(reactor, origin.host, origin.port, timeout=timeout)
-    return HostnameEndpoint(reactor, origin.host, origin.port, timeout=timeout)
+        endpoint = TCP4ClientEndpoint(reactor, origin.host, origin.port, timeout=timeout)
+    else:
+        endpoint = HostnameEndpoint(reactor, origin.host, origin.port, timeout=timeout)
+    if not origin.secure:
+        return endpoint
+    assert trust is not None
+    return VerifiedClientEndpoint(reactor, trust.streams(origin.host), endpoint, handshake)
 
 
 def makeService(options: Options) -> MultiService:
     """The proxy as a service: a listener for each place to listen on, and one pool of origins each."""
     reactor, policy = options.reactor, options.policy
-    connect = partial(endpointOf, reactor, timeout=policy.phases.connect)
+    connect = partial(
+        endpointOf,
+        reactor,
+        timeout=policy.phases.connect,
+        trust=options.trust,
+        handshake=options["handshake-timeout"],
+    )
     service = MultiService()
     for listening in options.listening:
         assert not isinstance(listening.where, DatagramAddress)
@@ -201,6 +265,7 @@ def makeService(options: Options) -> MultiService:
             connect,
             policy,
             target=options.target,
+            interception=options.interception,
             limits=options.limits,
             sockets=options.sockets,
         )

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.outcome import ExitStatus, explain
 from labnet.net.secure import (
+    HANDSHAKE,
     BadCertificate,
     SecureConnection,
     SecureFactory,
@@ -95,7 +96,7 @@ def test_nothingIsReadBeforeTheHandshake(pair: tuple[Secure, Secure]) -> None:
 
 def test_aHandshakeThatTakesTooLong(clock: Clock) -> None:
     server = Secure(clock, server=True)
-    clock.advance(SecureConnection.HANDSHAKE)
+    clock.advance(HANDSHAKE)
     assert server.transport.disconnected
     assert server.closed(ConnectionAborted()) == ("no TLS handshake in 10 s", ExitStatus.TIMED_OUT)
 
