@@ -231,8 +231,11 @@ class ServerOptions(CommandOptions):
         if equals and ":" not in head:
             variant, description = head, rest
             if variant not in self.variants:
-                allowed = ", ".join(self.variants) or "no such word here"
-                raise UsageError(f"--listen: {given!r}: {variant!r} is none of {allowed}")
+                raise UsageError(
+                    f"--listen: {given!r}: {variant!r} is none of {', '.join(self.variants)}"
+                    if self.variants
+                    else f"--listen: {given!r}: nothing stands before tcp: or udp: here"
+                )
         if isDatagram(description):
             return Listening(given, variant, parseDatagramAddress(description))
         return Listening(given, variant, parseStreamServer(globalReactor(), description))

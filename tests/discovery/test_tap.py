@@ -54,7 +54,7 @@ def test_anEmptyAddressIsNoAnswer() -> None:
     [
         (["--listen", "tcp:10001"], "--listen: 'tcp:10001' is not of the form udp:PORT"),
         (["--listen", "udp:x"], "--listen: 'udp:x': the port must be a number from 0 to 65535"),
-        (["--listen", "a=udp:1"], "--listen: 'a=udp:1': 'a' is none of no such word here"),
+        (["--listen", "a=udp:1"], "--listen: 'a=udp:1': nothing stands before tcp: or udp: here"),
         (["--answer", "two words"], "--answer: 'two words' is no name of a service"),
         (["--answer", ""], "--answer: '' is no name of a service"),
         (["--answer", "LIST"], "--answer: 'LIST' is no name of a service"),

@@ -71,7 +71,7 @@ def test_thePluginListensAndGreets(memory: MemoryReactorClock) -> None:
     [
         (["--listen", "udp:0"], "--listen: 'udp:0': nobody connects over udp"),
         (["--text", "x" * (LONGEST_GREETING + 1)], "--text: more than 65536 bytes"),
-        (["--listen", "loud=tcp:0"], "'loud' is none of no such word here"),
+        (["--listen", "loud=tcp:0"], "'loud=tcp:0': nothing stands before tcp: or udp: here"),
     ],
 )
 def test_aMistakeIsOneLine(arguments: list[str], sentence: str) -> None:

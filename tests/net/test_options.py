@@ -100,7 +100,7 @@ def test_aMistakeIsOneLine(arguments: list[str], sentence: str) -> None:
 
 
 def test_withoutVariantsThereAreNone() -> None:
-    with pytest.raises(UsageError, match="'net' is none of no such word here"):
+    with pytest.raises(UsageError, match="nothing stands before tcp: or udp: here"):
         parsed(Plain, "--listen", "net=tcp:1")
 
 

@@ -91,7 +91,7 @@ def test_theOptionsReachTheService() -> None:
         ("--pipeline 0", "--pipeline"),
         ("--max-exchanges 0", "--max-exchanges"),
         ("--max-clients 0", "--max-clients"),
-        ("--listen net=tcp:0", "none of no such word here"),
+        ("--listen net=tcp:0", "nothing stands before tcp: or udp: here"),
     ],
 )
 def test_aMistakeIsOneLine(arguments: str, says: str) -> None:
