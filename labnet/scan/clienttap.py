@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -39,14 +40,22 @@ MOST_OF_A_NAME = 16
 _PORT_CHARACTERS = frozenset("0123456789,-")
 
 
+#: Where a server of the lab listens unless told otherwise, as the catalogue has it.
+_ENDPOINT = re.compile(r"(?:(\w+)=)?(tcp|udp):(\d+)(?::.*)?")
+
+
 @cache
-def labPorts() -> dict[int, str]:
-    """The lab's own TCP services by the ports they have unless told otherwise."""
+def labPorts(transport: str = "tcp") -> dict[int, str]:
+    """
+    The lab's own services by the ports they have unless told otherwise.
+
+    @param transport: C{tcp} or C{udp}.
+    """
     return {
-        int(endpoint.split(":")[1]): entry.name
+        int(match[3]): f"{entry.name} ({match[1]})" if match[1] else entry.name
         for entry in servers()
         for endpoint in entry.endpoints
-        if endpoint.startswith("tcp:")
+        if (match := _ENDPOINT.fullmatch(endpoint)) and match[2] == transport
     }
 
 
@@ -246,12 +255,7 @@ def _tellWhatWasNotAsked(console: Console, findings: _Findings) -> None:
     unasked = sum(len(host.open) for host in findings.hosts) - len(findings.identities)
     if unasked > 0:
         console.complain(f"{unasked} open ports were not asked: more than {MOST_ASKED} are a trap")
-    datagrams = ", ".join(
-        f"{entry.name} {endpoint.split(':')[1]}"
-        for entry in servers()
-        for endpoint in entry.endpoints
-        if endpoint.startswith("udp:")
-    )
+    datagrams = ", ".join(f"{name} {port}" for port, name in sorted(labPorts("udp").items()))
     console.complain(f"not seen, because they are UDP: the lab's {datagrams}")
 
 

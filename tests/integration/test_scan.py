@@ -243,16 +243,49 @@ def test_asPlugin(tmp_path: Path) -> None:
             assert running.wait() == 0
 
 
-def test_theScannedServicesStayUpAndAreNamed(tmp_path: Path) -> None:
-    """The lab's own servers, on ports that say nothing: who they are is found by speaking to them."""
-    with Twistd(tmp_path, "labnet-calculator", "--listen", "tcp:0", "--listen", "int4=tcp:0") as calculator:
-        default = calculator.port("calculator (struct9)")
-        other = calculator.port("calculator (int4)")
-        report = scanned("127.0.0.1", f"{default},{other}", "--identify")
-        answers = {row["port"]: row["answers"] for row in report["hosts"][0]["open"]}
-        assert (answers[default]["service"], answers[default]["detail"]) == ("calculator", "struct9")
-        assert (answers[other]["service"], answers[other]["detail"]) == ("calculator", "int4")
-        assert labnet("calculator", "--connect", f"tcp:127.0.0.1:{default}", "12 + 34").stdout == "46\n"
+#: What each listener of the lab that speaks TCP is recognised as: service and detail.
+OURS = {
+    "calculator": {"struct9": ("calculator", "struct9 or ffc"), "int4": ("calculator", "int4"),
+                   "text": ("calculator", "text"), "ffc": ("calculator", "struct9 or ffc"),
+                   "net": ("calculator", "net"), "json": ("calculator", "json")},
+    "chat": {"plain": ("chat", ""), "line": ("chat", ""), "framed": ("chat", "framed"),
+             "web": ("http", "")},
+    "checksum": {"": ("checksum server", "")},
+    "classic": {"chargen": ("chargen", ""), "daytime": ("daytime", ""), "time": ("time", ""),
+                "qotd": ("unknown", ""), "discard": ("unknown", "says nothing")},
+    "collector": {"": ("unknown", "says nothing")},
+    "echo": {"prefix": ("echo", "prefix"), "upper": ("echo", "upper"), "ack": ("echo", "ack"),
+             "raw": ("echo", "raw"), "framed": ("framed echo", "")},
+    "files": {"course": ("files", ""), "framed": ("files", "framed"), "http": ("http", "")},
+    "greeting": {"": ("greeting", "")},
+    "guess": {"": ("guess a number", "")},
+    "netcopy": {"": ("unknown", "says nothing")},
+    "proxy": {"": ("http", "")},
+    "web": {"": ("http", "")},
+}  # fmt: skip
+
+
+def test_theLabsServersStayUpAndAreNamed(tmp_path: Path) -> None:
+    """
+    Every server of the lab, on ports that say nothing: who they are is found by speaking to them. None of
+    them takes harm, and each is asked on ports of its own, and only on these.
+    """
+    expected, found = {}, {}
+    with ExitStack() as stack:
+        servers = {}
+        for name, variants in OURS.items():
+            listen = [word for one in variants for word in ("--listen", f"{one}=tcp:0" if one else "tcp:0")]
+            servers[name] = stack.enter_context(Twistd(tmp_path, f"labnet-{name}", *listen))
+        for name, variants in OURS.items():
+            for variant, identity in variants.items():
+                called = f"{name} ({variant})" if variant else name
+                expected[servers[name].port(called)] = (called, *identity)
+        report = scanned("127.0.0.1", ",".join(map(str, expected)), "--identify")
+        for row in report["hosts"][0]["open"]:
+            answers = row["answers"]
+            found[row["port"]] = (expected[row["port"]][0], answers["service"], answers["detail"])
+        assert found == expected
+        assert [name for name, server in servers.items() if server.process.poll() is not None] == []
 
 
 # Programs in the manner of the course: one recv, sendall, no framing; they end with a traceback when a
@@ -312,7 +345,7 @@ def studentsServer(body: str) -> Iterator[tuple[Running, int]]:
         (GREETING, "greeting", ""),
         (ECHO, "echo", "prefix"),
         (UPPER, "echo", "upper"),
-        (CALCULATOR, "calculator", "struct9"),
+        (CALCULATOR, "calculator", "struct9 or ffc"),
         (FILES, "files", ""),
         (CHAT, "chat", ""),
     ],

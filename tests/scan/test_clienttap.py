@@ -73,7 +73,8 @@ def test_severalHosts() -> None:
 def test_withoutPortsTheWellKnownOnesAndTheLabs() -> None:
     options = parsed("127.0.0.1")
     assert set(range(1, 1025)) | set(labPorts()) == set(options.ports)
-    assert 9000 in options.ports
+    assert {9000, 8082, 9996, 7019} <= set(options.ports)
+    assert labPorts("udp")[8083] == "echo (ack)"
 
 
 def test_optionsMayStandAnywhere() -> None:
@@ -170,6 +171,8 @@ def test_nothingIsSentToOneWhoIsRefused(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_servicesHaveTheLabsNamesFirst() -> None:
     assert serviceOf(9000) == "labnet calculator"
+    assert serviceOf(8082) == "labnet echo (upper)"
+    assert serviceOf(5002) == "labnet files (http)"
     assert serviceOf(22) == "ssh"
     assert serviceOf(60_001) == ""
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labnet.classic.wire import NOISE, timeSince1900
 from labnet.scan.wire import (
     LISTENING,
     QUESTIONS,
@@ -65,6 +66,10 @@ def test_theLikelyQuestionComesFirstAndTheRestKeepsItsOrder() -> None:
         (b"+OK ready\r\n", "pop3"),
         (b"* OK IMAP4rev1\r\n", "imap"),
         (b"RFB 003.008\n", "vnc"),
+        (b"Friday, November 20, 2026 23:09:53-UTC\r\n", "daytime"),
+        (b"Fri Nov 20 23:09:53 2026\n", "daytime"),
+        (NOISE[:300], "chargen"),
+        (timeSince1900(1_795_207_358), "time"),
     ],
 )
 def test_thoseWhoSpeakFirst(reply: bytes, service: str) -> None:
@@ -74,11 +79,28 @@ def test_thoseWhoSpeakFirst(reply: bytes, service: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "reply",
+    [b"\0\0\0\x14Enter your username: ", b"Fri", b"Sunday\x1b[2J 23:09:53\r\n", bytes(4), NOISE[:40]],
+)
+def test_thoseWhoOnlyLookLikeIt(reply: bytes) -> None:
+    """A length that lies, a day without a time, escapes, a clock of 1900, too little noise."""
+    assert recognised(LISTENING, reply) is None
+
+
+def test_framesAreRecognised() -> None:
+    """The chat's begins with its question; the file server answers what is no request of it."""
+    assert recognised(LISTENING, b"\0\0\0\x15Enter your username: ") == Identity("chat", "framed")
+    error = b'{"error":"bad-request","text":"a head of 201326592 bytes"}'
+    assert said("calculator", struct.pack(">I", len(error)) + error) == Identity("files", "framed")
+    assert said("calculator", struct.pack(">I", len(error) + 1) + error) is None
+
+
+@pytest.mark.parametrize(
     ("reply", "detail"),
     [
-        (struct.pack("<ii1s", 46, 0, b"R"), "struct9"),
+        (struct.pack("<ii1s", 46, 0, b"R"), "struct9 or ffc"),
         (struct.pack("<ii1s", 0, 0, b"E"), "struct9 or ffc"),
-        (struct.pack("<ff1s", 6.4e-44, 0, b"R"), "struct9"),
+        (struct.pack("<ff1s", 6.4e-44, 0, b"R"), "struct9 or ffc"),
         (struct.pack("<i", 46), "int4"),
         (struct.pack("<f", float("nan")), "net"),
         (b"46", "text"),
