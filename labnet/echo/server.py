@@ -32,9 +32,14 @@ class EchoProtocol(LingeringConnection):
         self._echo = echo
         self.replies = 0
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         echo = self._echo
-        self._say(echo.feed(data))
+        replies = echo.feed(data)
+        for reply in replies:
+            self.replies += 1
+            self.write(reply)
+        if echo.pending and replies:
+            self.touch()
         if echo.over:
             self.endWith(b"", "answered")
         elif echo.problem:
@@ -42,19 +47,14 @@ class EchoProtocol(LingeringConnection):
 
     def inputEnded(self) -> None:
         if not self.lingering:
-            self._say(self._echo.end())
+            for reply in self._echo.end():
+                self.replies += 1
+                self.write(reply)
         self.close("closed in the middle of a message" if self._echo.pending else "closed by the peer")
-
-    def _say(self, replies: list[bytes]) -> None:
-        for reply in replies:
-            self.write(reply)
-        if replies:
-            self.replies += len(replies)
-            self.touch()
 
     @property
     def busy(self) -> bool:
-        return self._echo.pending and not self.lingering
+        return self._echo.pending
 
     def summary(self) -> str:
         return f"{self.replies} replies, {super().summary()}"

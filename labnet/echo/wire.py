@@ -132,38 +132,31 @@ class Pieces:
     Only C{upper} looks further: of a character that was cut in two it waits for the rest.
     """
 
-    problem = ""
-
     def __init__(self, style: Style) -> None:
-        self._style = style
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._pending = False
+        self.pending = False
         self.over = False
-
-    @property
-    def pending(self) -> bool:
-        return self._pending
+        self.problem = ""
+        self._upper = style is Style.UPPER
+        #: What stands before each piece that comes back as it is.
+        self._lead = {Style.PREFIX: PREFIX, Style.RAW: b""}.get(style)
 
     def feed(self, data: bytes) -> list[bytes]:
         if self.over or not data:
             return []
-        match self._style:
-            case Style.PREFIX:
-                return [PREFIX + data]
-            case Style.UPPER:
-                return self._upper(data, final=False)
-            case Style.ACK:
-                self.over = True
-                return [STREAM_ACK]
-            case Style.RAW:
-                return [data]
+        if self._lead is not None:
+            return [self._lead + data]
+        if self._upper:
+            return self._capitals(data)
+        self.over = True
+        return [STREAM_ACK]
 
     def end(self) -> list[bytes]:
-        return self._upper(b"", final=True) if self._pending else []
+        return self._capitals(b"", final=True) if self.pending else []
 
-    def _upper(self, data: bytes, final: bool) -> list[bytes]:
+    def _capitals(self, data: bytes, final: bool = False) -> list[bytes]:
         text = self._decoder.decode(data, final)
-        self._pending = bool(self._decoder.getstate()[0])
+        self.pending = bool(self._decoder.getstate()[0])
         return [_encoded(text.upper())] if text else []
 
 

@@ -40,7 +40,7 @@ class GuessProtocol(LingeringConnection):
         """Whether it is in the game: it has neither won nor lost."""
         return not self.lingering and self._over is None
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         if self._over is not None:
             # It has asked again, and so it has read what we said last.
             self._sayOver()
@@ -59,6 +59,7 @@ class GuessProtocol(LingeringConnection):
             self.endWith(encodeAnswer(answer), "out")
             return
         self.write(encodeAnswer(answer))
+        self.touch()
         if answer is Answer.WON:
             self.factory.won(self)
 

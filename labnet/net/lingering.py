@@ -20,7 +20,7 @@ LINGER = 2.0
 
 class LingeringConnection(ServiceConnection):
     """
-    One that can end with L{endWith}. A subclass has its input in L{heard} and not in C{received}.
+    One that can end with L{endWith}.
     """
 
     #: Who sends more bytes than this after the last words is not going to stop.
@@ -32,9 +32,6 @@ class LingeringConnection(ServiceConnection):
         super().__init__()
         self._lingersSince: float | None = None
         self._rest = 0
-
-    def heard(self, data: bytes) -> None:
-        """A piece of the stream has come, and the last words are not said."""
 
     @property
     def lingering(self) -> bool:
@@ -52,12 +49,10 @@ class LingeringConnection(ServiceConnection):
                 self.write(words)
             self.outcome = outcome
             self._lingersSince = self.factory.clock.seconds()
+            self._ignoring = True
             self.endOutput()
 
-    def received(self, data: bytes) -> None:
-        if self._lingersSince is None:
-            self.heard(data)
-            return
+    def ignored(self, data: bytes) -> None:
         self._rest += len(data)
         if self._rest > self.longestRest:
             self.drop(self.outcome)

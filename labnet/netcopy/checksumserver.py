@@ -33,7 +33,7 @@ class ChecksumProtocol(LingeringConnection):
         self._quiet: IDelayedCall | None = None
         self.answered = 0
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self._stopQuiet()
         self._answer(self._reader.feed(data))
         if self._reader.endsWhenQuiet and not self.lingering:
@@ -60,6 +60,7 @@ class ChecksumProtocol(LingeringConnection):
                 return
             self.answered += 1
             self.write(answer)
+            self.touch()
         if self._reader.broken is not None:
             self.endWith(b"", f"not understood: {self._reader.broken}")
 

@@ -201,9 +201,7 @@ def test_aBugEndsOnlyItsConnection(clock: Clock, loggedFailures: LoggedFailures)
     good.lost()
 
 
-@pytest.mark.parametrize(
-    "where", ["started", "inputEnded", "outputFull", "outputDrained", "ended", "progressed"]
-)
+@pytest.mark.parametrize("where", ["started", "inputEnded", "outputFull", "outputDrained", "ended"])
 def test_aBugAnywhereIsLoggedAndContained(
     clock: Clock, loggedFailures: LoggedFailures, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

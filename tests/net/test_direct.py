@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Server
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from labnet.net import direct
@@ -181,7 +182,7 @@ def test_aBrokenConnectionEndsInTheReactor(wire: Wire) -> None:
 
 def test_afterTheEndNothingIsSent(wire: Wire) -> None:
     """A write on a connection that is lost goes nowhere."""
-    wire.transport.connected = False
+    wire.transport.connectionLost(Failure(ConnectionDone()))
     wire.transport.write(b"late")
     assert wire.arrived() == b""
 

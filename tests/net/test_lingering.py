@@ -20,7 +20,7 @@ class Bye(LingeringConnection):
         super().__init__()
         self.pieces: list[bytes] = []
 
-    def heard(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self.pieces.append(data)
         self.endWith(b"bye", "said bye")
 
