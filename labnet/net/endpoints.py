@@ -2,8 +2,9 @@
 Where a service listens and where a client connects, as one line of text.
 
 Streams use Twisted's own descriptions (C{tcp:9000}, C{ssl:...}, C{unix:...}, C{haproxy:tcp:...},
-C{systemd:...}), with one difference: C{tcp}, C{tcp6} and C{ssl} listen on the loopback interface
-unless C{interface=} says otherwise. Datagrams have no descriptions in Twisted; ours are
+C{systemd:...}), with two differences: C{tcp}, C{tcp6} and C{ssl} listen on the loopback interface
+unless C{interface=} says otherwise, and L{BACKLOG} connections may wait to be accepted, unless
+C{backlog=} says otherwise. Datagrams have no descriptions in Twisted; ours are
 C{udp:PORT:interface=ADDRESS} to listen and C{udp:HOST:PORT} to send.
 """
 
@@ -22,9 +23,11 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 
+from labnet.net.agreement import agreeing
 from labnet.net.direct import direct
 
 __all__ = [
+    "BACKLOG",
     "LOOPBACK",
     "BadEndpoint",
     "DatagramAddress",
@@ -42,10 +45,16 @@ __all__ = [
 
 LOOPBACK = "127.0.0.1"
 
+#: Connections that may wait to be accepted. With Twisted's 50 a class that connects all at once has most of
+#: its connections wait for a second until the system tries again.
+BACKLOG = 1024
+
 _UNESCAPED_COLON = re.compile(r"(?<!\\):")
 _BRACKETED = re.compile(r"(udp):\[([^\[\]]*)\]:([^:]*)")
 _DIGITS = re.compile(r"\d{1,5}", re.ASCII)
 _IPV6_LOOPBACK = r"\:\:1"
+_INTERNET = ("tcp", "tcp6", "ssl")
+_LISTENING = (*_INTERNET, "unix")
 
 
 class BadEndpoint(ValueError):
@@ -115,7 +124,7 @@ def parseDatagramTarget(description: str) -> DatagramTarget:
 
 def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoint:
     """
-    The endpoint to listen on; see the head of this module for the one difference to Twisted.
+    The endpoint to listen on; see the head of this module for the differences to Twisted.
 
     @raise BadEndpoint: Twisted can not read it, or what it names is missing.
     """
@@ -123,7 +132,7 @@ def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoin
     given = description
     if kind == "unix" and (not parts or not parts[0]):
         raise BadEndpoint(f"{description!r} is not of the form unix:PATH")
-    if kind in ("tcp", "tcp6", "ssl"):
+    if kind in _INTERNET:
         port = next((part for part in parts if part.startswith("port=")), parts[0] if parts else "")
         _port(port.removeprefix("port="), description, 0)
         interface = next((part for part in parts if part.startswith("interface=")), None)
@@ -131,11 +140,13 @@ def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoin
             description += f":interface={_IPV6_LOOPBACK if kind == 'tcp6' else LOOPBACK}"
         elif interface != "interface=":  # Without a value it is every interface.
             _literal(interface.removeprefix("interface="), given)
+    if kind in _LISTENING and not _hasBacklog(kind, parts):
+        description += f":backlog={BACKLOG}"
     try:
         endpoint = cast(IStreamServerEndpoint, serverFromString(reactor, description))
     except Exception as error:
         raise BadEndpoint(f"{given!r}: {_oneLine(error)}") from error
-    return direct(reactor, endpoint)
+    return agreeing(direct(reactor, endpoint))
 
 
 def parseStreamClient(reactor: object, description: str, timeout: float) -> IStreamClientEndpoint:
@@ -199,6 +210,12 @@ def isHost(host: str) -> bool:
 
 def _split(description: str) -> list[str]:
     return [part.replace("\\:", ":") for part in _UNESCAPED_COLON.split(description)]
+
+
+def _hasBacklog(kind: str, parts: list[str]) -> bool:
+    # unix:PATH:MODE:BACKLOG may have it without its name; the others do not get that far.
+    plain = [part for part in parts if "=" not in part]
+    return any(part.startswith("backlog=") for part in parts) or (kind == "unix" and len(plain) > 2)
 
 
 def _port(text: str, description: str, lowest: int) -> int:

@@ -9,8 +9,11 @@ import errno
 import os
 from enum import IntEnum
 
+from OpenSSL import SSL
 from twisted.internet import error
 from twisted.python.failure import Failure
+
+from labnet.net.tls import sentenceOf
 
 __all__ = ["ClientError", "ExitStatus", "explain"]
 
@@ -60,6 +63,8 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
             return _told("timed out: no answer came", problem), ExitStatus.TIMED_OUT
         case error.DNSLookupError() | error.UnknownHostError():
             return _told("name not found", problem), ExitStatus.NAME_NOT_FOUND
+        case SSL.Error():
+            return sentenceOf(problem), ExitStatus.NOT_UNDERSTOOD
         case error.CannotListenError() if problem.port:
             where = f"{problem.interface}:{problem.port}" if problem.interface else str(problem.port)
             why = getattr(problem.socketError, "strerror", None) or str(problem.socketError)

@@ -24,6 +24,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from zope.interface import alsoProvides, implementer
 
+from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.sockets import SocketOptions
@@ -215,6 +216,7 @@ class SiteFactory(ServiceFactory):
     service: ClassVar[str] = "web"
     log = Logger()
     connectionClass: ClassVar[type[ServiceConnection]] = SiteConnection
+    applicationProtocols = HTTP
 
     def __init__(
         self,

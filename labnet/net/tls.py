@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from OpenSSL import SSL
 
-__all__ = ["Ended", "Failed", "Handshaken", "Received", "TLSEvent", "TLSStream"]
+__all__ = ["Ended", "Failed", "Handshaken", "Received", "TLSEvent", "TLSStream", "sentenceOf"]
 
 _PIECE = 65_536
 
@@ -148,7 +148,7 @@ class TLSStream:
                 self._inputEnded = True
                 events.append(Ended())
         except SSL.Error as error:
-            events.append(self._fail(self._verdict() or _sentence(error)))
+            events.append(self._fail(self._verdict() or sentenceOf(error)))
         return events
 
     def _handshakeDone(self) -> TLSEvent:
@@ -166,7 +166,7 @@ class TLSStream:
         return Failed(sentence)
 
 
-def _sentence(error: SSL.Error) -> str:
+def sentenceOf(error: SSL.Error) -> str:
     """What OpenSSL says, without the names of its functions."""
     details = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reasons = [reason for *_, reason in details if reason]

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.logs import shown
@@ -22,7 +23,7 @@ from labnet.net.outcome import explain
 from labnet.net.sockets import SocketOptions
 from labnet.net.splice import Splice
 from labnet.proxy.body import BodyReader, requestBody
-from labnet.proxy.client import OriginPool
+from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.exchange import Exchange
 from labnet.proxy.forwarding import checkConnection, mostForwards, viaNames
 from labnet.proxy.interception import InterceptedTunnel, Interception
@@ -77,17 +78,13 @@ class ProxyConnection(ServiceConnection):
     # ServiceConnection
 
     def received(self, data: bytes) -> None:
-        if self._splice is not None:
-            self._splice.received(data)
-        elif self._intercepted is not None:
+        if self._intercepted is not None:
             self._intercepted.received(data)
         else:
             self.requestsReceived(data)
 
     def inputEnded(self) -> None:
-        if self._splice is not None:
-            self._splice.inputEnded()
-        elif self._intercepted is not None:
+        if self._intercepted is not None:
             self._intercepted.inputEnded()
         else:
             self.requestsEnded()
@@ -187,13 +184,17 @@ class ProxyConnection(ServiceConnection):
 
     def requestsReceived(self, data: bytes) -> None:
         """A piece of the client's requests has come."""
-        if self._lingersSince is None and not self._closing:
+        if self._splice is not None:
+            self._splice.received(data)
+        elif self._lingersSince is None and not self._closing:
             self._ahead = self._ahead + data if self._ahead else data
             self._advance()
 
     def requestsEnded(self) -> None:
         """The client sends no more requests."""
-        if self._exchange is None or self._lingersSince is not None:
+        if self._splice is not None:
+            self._splice.inputEnded()
+        elif self._exchange is None or self._lingersSince is not None:
             self.close("closed by the peer")
         elif not self._exchange.requestDone:
             self.close("closed in the middle of a request")
@@ -329,6 +330,21 @@ class ProxyConnection(ServiceConnection):
             self.progressed()
             self._advance()
 
+    def switch(self, exchange: Exchange, head: bytes, origin: OriginConnection) -> None:
+        """The client and the origin speak another protocol after this head."""
+        self._exchange = self._body = None
+        self._logExchange(exchange)
+        self.write(head)
+        splice = self._splice = Splice(self, self.factory.clock)
+        splice.adopt(origin.handOver(splice))
+        self._handAhead(splice.received)
+
+    def _handAhead(self, take: Callable[[bytes], None]) -> None:
+        """What has come early is for somebody else."""
+        early, self._ahead = self._ahead, b""
+        if early:
+            take(early)
+
     def _logExchange(self, exchange: Exchange) -> None:
         self._log(exchange.head, exchange.status, exchange.note)
 
@@ -397,9 +413,7 @@ class ProxyConnection(ServiceConnection):
             splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
             joined = splice.join(self.factory.connect(origin), self.factory.policy.phases.connect)
             joined.addCallbacks(self._tunnelOpen, self._tunnelFailed, (head,), errbackArgs=(head, origin))
-            early, self._ahead = self._ahead, b""
-            if early:
-                splice.received(early)
+            self._handAhead(splice.received)
 
     def _securedOrigin(self, tunnel: Origin) -> Origin | None:
         interception = self.factory.interception
@@ -416,9 +430,7 @@ class ProxyConnection(ServiceConnection):
         self._log(head, 200, "intercepted")
         self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self._intercepted = tunnel
-        early, self._ahead = self._ahead, b""
-        if early:
-            tunnel.received(early)
+        self._handAhead(tunnel.received)
 
     def _tunnelOpen(self, joined: None, head: RequestHead) -> None:
         self._log(head, 200, "not inspected: tunnel")
@@ -455,6 +467,7 @@ class ProxyFactory(ServiceFactory):
     service: ClassVar[str] = "proxy"
     log = Logger()
     connectionClass = ProxyConnection
+    applicationProtocols = HTTP
 
     def __init__(
         self,

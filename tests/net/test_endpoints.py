@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 
 from labnet.net.endpoints import (
+    BACKLOG,
     BadEndpoint,
     DatagramAddress,
     DatagramTarget,
@@ -26,13 +28,12 @@ from labnet.net.endpoints import (
 )
 
 
-def listensOn(description: str) -> tuple[int, str]:
-    from twisted.internet.protocol import Factory
-
+def listening(description: str) -> tuple[int, Factory, int, str]:
+    """What the reactor is told: port, factory, backlog and interface."""
     reactor = MemoryReactorClock()
     parseStreamServer(reactor, description).listen(Factory())
-    ((port, _, _, interface),) = reactor.tcpServers
-    return port, interface
+    (told,) = reactor.tcpServers
+    return told
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,32 @@ def listensOn(description: str) -> tuple[int, str]:
     ],
 )
 def test_loopbackUnlessToldOtherwise(description: str, where: tuple[int, str]) -> None:
-    assert listensOn(description) == where
+    port, _, _, interface = listening(description)
+    assert (port, interface) == where
+
+
+@pytest.mark.parametrize(
+    ("description", "backlog"),
+    [
+        ("tcp:9000", BACKLOG),
+        ("tcp6:9000", BACKLOG),
+        ("haproxy:tcp:9000", BACKLOG),
+        ("tcp:9000:backlog=5", 5),
+    ],
+)
+def test_whoComesInABurstMayWait(description: str, backlog: int) -> None:
+    assert listening(description)[2] == backlog
+
+
+@pytest.mark.parametrize(
+    ("description", "backlog"),
+    [("unix:/x", BACKLOG), ("unix:/x:mode=600", BACKLOG), ("unix:/x:600:7", 7), ("unix:/x:backlog=8", 8)],
+)
+def test_soMayWhoComesToAUNIXSocket(description: str, backlog: int) -> None:
+    reactor = MemoryReactorClock()
+    parseStreamServer(reactor, description).listen(Factory())
+    (told,) = reactor.unixServers
+    assert told[2] == backlog
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import errno
 import socket
 
 import pytest
+from OpenSSL import SSL
 from twisted.internet import error
 from twisted.python.failure import Failure
 
@@ -58,6 +59,8 @@ from labnet.net.outcome import ClientError, ExitStatus, explain
             "cannot listen on /tmp/x: Denied",
         ),
         (error.ConnectError(errno.ENOENT, "x"), 8, "cannot connect: No such file or directory"),
+        (SSL.Error([("SSL routines", "", "http request")]), 9, "TLS: http request"),
+        (SSL.Error(), 9, "TLS: the peer does not speak it"),
         (ZeroDivisionError("x"), 70, "ZeroDivisionError: x"),
     ],
 )
