@@ -83,7 +83,10 @@ class ServiceConnection(Protocol):
         self.openedAt = 0.0
         self.progressAt = 0.0
         self._closing = False
+        self._ignoring = False
         self._holds: set[str] = set()
+        self._touched = False
+        self._bytesSeen = 0
         self._inputEnded = False
         self._isProducer = False
         self._settling = False
@@ -95,6 +98,9 @@ class ServiceConnection(Protocol):
 
     def received(self, data: bytes) -> None:
         """A piece of the stream has come."""
+
+    def ignored(self, data: bytes) -> None:
+        """A piece has come that is not listened to any more: our last word is said."""
 
     def inputEnded(self) -> None:
         """The peer has ended its half of the stream. What was already answered still reaches it."""
@@ -131,17 +137,21 @@ class ServiceConnection(Protocol):
         self.transport.write(data)
 
     def touch(self) -> None:
-        """Something whole was done: the idle time begins anew."""
-        self.progressAt = self.factory.clock.seconds()
+        """
+        Something whole was done: the idle time begins anew, as of the next L{watchTime}. Input with which
+        nothing is under way does the same; a service calls it where a peer may always be in the middle of
+        its next message.
+        """
+        self._touched = True
 
     def progressed(self) -> None:
         """
         Something was done. If nothing is under way any more, the idle time begins anew, and a stopping
-        service ends the connection. Called after each piece of input; a service that answers later calls
-        it after the answer.
+        service ends the connection. Input alone does as much; a service that answers later calls it after
+        the answer.
         """
-        if not self.busy:
-            self.touch()
+        if self._ignoring or not self.busy:
+            self._touched = True
             if self._settling:
                 self.close("service stopped")
 
@@ -186,7 +196,7 @@ class ServiceConnection(Protocol):
     def close(self, outcome: str = "") -> None:
         """End the connection once everything written has been sent."""
         if not self._closing:
-            self._closing = True
+            self._closing = self._ignoring = True
             self.outcome = self.outcome or outcome
             self._unregister()
             self.transport.loseConnection()
@@ -199,7 +209,7 @@ class ServiceConnection(Protocol):
 
     def drop(self, outcome: str) -> None:
         """End the connection at once, with what is unsent; the peer sees a reset."""
-        self._closing = True
+        self._closing = self._ignoring = True
         self.outcome = self.outcome or outcome
         self.transport.abortConnection()
 
@@ -216,11 +226,17 @@ class ServiceConnection(Protocol):
         self._guarded(self.started)
 
     def dataReceived(self, data: bytes) -> None:
+        # Every piece of every service passes here: no more than is needed, and no _guarded().
         self.bytesIn += len(data)
-        if self._closing:
-            return
-        self._guarded(self.received, data)
-        self._guarded(self.progressed)
+        try:
+            if self._ignoring:
+                self.ignored(data)
+            else:
+                self.received(data)
+            if self._settling:
+                self.progressed()
+        except Exception:
+            self._failed()
 
     def readConnectionLost(self) -> None:
         if not self._inputEnded:
@@ -233,7 +249,7 @@ class ServiceConnection(Protocol):
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:
         if not self.outcome:
             self.outcome = _outcomeOf(reason, self._closing)
-        self._closing = True
+        self._closing = self._ignoring = True
         try:
             self.ended(reason)
         except Exception:
@@ -254,6 +270,14 @@ class ServiceConnection(Protocol):
     def stopProducing(self) -> None:
         """The transport is gone; L{connectionLost} follows."""
 
+    def watch(self, now: float) -> None:
+        """Note whether something was done since it was called last, then L{watchTime}."""
+        if self._touched or (self.bytesIn != self._bytesSeen and not self.busy):
+            self.progressAt = now
+        self._touched = False
+        self._bytesSeen = self.bytesIn
+        self.watchTime(now)
+
     def watchTime(self, now: float) -> None:
         """
         Called every now and then: end the connection if its time is over. A subclass with limits of its
@@ -268,8 +292,7 @@ class ServiceConnection(Protocol):
     def settle(self) -> None:
         """The service stops: end now, or as soon as what is under way is answered."""
         self._settling = True
-        if not self.busy:
-            self.close("service stopped")
+        self.progressed()
 
     @property
     def holding(self) -> bool:
@@ -280,8 +303,12 @@ class ServiceConnection(Protocol):
         try:
             call(*args)
         except Exception:
-            self.factory.log.failure("a bug in connection {id}", id=self.connectionId)
-            self.drop("a bug in this service")
+            self._failed()
+
+    def _failed(self) -> None:
+        """What a service raised ends this connection, and no other."""
+        self.factory.log.failure("a bug in connection {id}", id=self.connectionId)
+        self.drop("a bug in this service")
 
 
 def _outcomeOf(reason: Failure, weClosed: bool) -> str:
@@ -398,7 +425,7 @@ class ServiceFactory(_Factory):
         self._sweep = None
         now = self.clock.seconds()
         for connection in tuple(self.connections):
-            connection.watchTime(now)
+            connection.watch(now)
         self._scheduleSweep()
 
     # The end.
