@@ -26,7 +26,7 @@ import gzip, socket, ssl, sys, threading
 page = b"<html><body>" + b"x" * 500 + b"SzamHalo" + b"y" * 500 + b"</body></html>"
 def answers(path):
     if path == b"/word":
-        return b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page) + page
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page) + page
     if path == b"/gzip":
         zipped = gzip.compress(page)
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
@@ -153,7 +153,7 @@ def test_curlGets404(proxy: Twistd, lab: Path, origins: Origins, path: str) -> N
         ("stranger", "the certificate is not to be trusted: nobody we trust has signed it"),
         (
             "selfsigned",
-            "the certificate is not to be trusted: it is signed by itself and by nobody we trust",
+            "it is signed by itself and by nobody we trust",
         ),
         ("other", "the certificate is not made out to 'localhost'"),
         ("address", "the certificate is not made out to 'localhost'"),
@@ -166,7 +166,7 @@ def test_anOriginThatDoesNotProveWhoItIs(
     port = origins.ports[kind]
     result = curl(proxy, lab / "ca.pem", "-i", f"https://localhost:{port}/clean")
     assert b"\r\n\r\nHTTP/1.1 502 Bad Gateway\r\n" in result.stdout
-    assert f"localhost:{port}: {why}".replace("'", "&#x27;").encode("ascii") in result.stdout
+    assert why.replace("'", "&#x27;").encode("ascii") in result.stdout
     assert b"clean page" not in result.stdout
     proxy.waitFor(rf"localhost:{port}/clean\" 502 .*{re.escape(why)}")
 
@@ -175,11 +175,9 @@ def test_anOriginThatDoesNotSpeakTLS(proxy: Twistd, lab: Path) -> None:
     """It is not asked in the clear instead."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        client = Running(
-            [need("curl"), "-sSi", "--cacert", str(lab / "ca.pem"), "-x", f"127.0.0.1:{proxy.port('proxy')}",
-             f"https://localhost:{port}/"]
-        )  # fmt: skip
-        with client:
+        there = f"http://127.0.0.1:{proxy.port('proxy')}"
+        asking = [need("curl"), "-sSi", "--cacert", str(lab / "ca.pem"), "-x", there]
+        with Running([*asking, f"https://localhost:{port}/"]) as client:
             connection, _ = listener.accept()
             with connection:
                 assert connection.recv(1) == b"\x16"
@@ -250,10 +248,9 @@ def test_aHandshakeThatIsNeverCompleted(tmp_path: Path, lab: Path, origins: Orig
         with socket.create_connection(("127.0.0.1", running.port("proxy"))) as client:
             client.settimeout(PATIENCE)
             client.sendall(b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n\x16\x03\x01\x02")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
             with pytest.raises(ConnectionResetError):
-                while client.recv(4096):
-                    pass
-                raise ConnectionResetError("an end is as good")
+                client.recv(4096)
         running.waitFor("the TLS handshake took too long")
         result = curl(running, lab / "ca.pem", f"https://localhost:{origins.ports['good']}/clean")
         assert result.stdout == b"<p>clean page</p>"
@@ -299,7 +296,7 @@ http {{
 
 
 def test_nginxWithACertificateOfTheLab(lab: Path, tmp_path: Path) -> None:
-    """One authority for both sides: nginx has what C{labnet ca issue} made, and a large file passes whole."""
+    """One authority for both sides: nginx has what C{labnet ca issue} made. A large file passes whole."""
     made = labnet("ca", "issue", "localhost", "--dir", str(lab), "--out", str(tmp_path))
     assert made.returncode == 0, made.stderr
     tmp_path.chmod(0o755)
