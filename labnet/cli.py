@@ -45,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         options.parseOptions(rest)
     except UsageError as error:
         _refuse(f"labnet {name}: {error}")
-    react(_run, (name, tap, options))
+    try:
+        react(_run, (name, tap, options))
+    except KeyboardInterrupt:
+        # Ctrl-C after the client has begun, and before the reactor runs and takes care of it.
+        sys.exit(ExitStatus.INTERRUPTED)
 
 
 def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:

@@ -134,3 +134,15 @@ def test_theModuleIsTheSameCommand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "main", lambda: calls.append(True))
     runpy.run_module("labnet", run_name="__main__")
     assert calls == [True]
+
+
+def test_anInterruptBeforeTheReactorRuns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question may stand at the terminal already: to interrupt there is no bug."""
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "react", interrupted)
+    assert ending(capsys, "names", "localhost") == (ExitStatus.INTERRUPTED, "", "")
