@@ -4,7 +4,6 @@ C{labnet names} and C{twistd labnet-names-client}: look up names, addresses, ser
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -25,7 +24,7 @@ from labnet.net.options import (
 )
 from labnet.net.outcome import ExitStatus
 from labnet.net.service import ClientService
-from labnet.net.terminal import table
+from labnet.net.terminal import tabulated
 
 __all__ = ["Options", "makeService", "run"]
 
@@ -126,10 +125,7 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
 
 
 def _tell(console: Console, answers: Sequence[Answer]) -> None:
-    text = io.StringIO()
-    table(text, COLUMNS, [row for answer in answers for row in answer.rows()])
-    for line in text.getvalue().strip("\n").split("\n"):
-        console.say(line.rstrip())
+    console.say(tabulated(COLUMNS, [row for answer in answers for row in answer.rows()]))
 
 
 def makeService(options: Options) -> ClientService:

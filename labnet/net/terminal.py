@@ -7,6 +7,7 @@ the results and nothing else.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from time import monotonic
 from types import TracebackType
@@ -14,7 +15,7 @@ from typing import Any, TextIO
 
 from labnet.net.outcome import ClientError, ExitStatus
 
-__all__ = ["Progress", "table"]
+__all__ = ["Progress", "table", "tabulated"]
 
 
 def _rich(name: str) -> Any:
@@ -115,6 +116,13 @@ def table(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]])
         drawn.add_row(*(text.Text(cell) for cell in row))
     width = None if stream.isatty() else 10_000
     console.Console(file=stream, width=width, highlight=False).print(drawn)
+
+
+def tabulated(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The same table as text, without the white space around it."""
+    text = io.StringIO()
+    table(text, columns, rows)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
 
 
 def _plainTable(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

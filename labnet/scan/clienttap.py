@@ -22,7 +22,7 @@ from labnet.net.endpoints import LOOPBACK
 from labnet.net.options import CommandOptions, UsageError, globalReactor, number, optionsFirst
 from labnet.net.outcome import ClientError, ExitStatus
 from labnet.net.service import ClientService
-from labnet.net.terminal import Progress, table
+from labnet.net.terminal import Progress, tabulated
 from labnet.scan.client import Pace, Scan, mostAtOnce
 from labnet.scan.identify import MOST_ASKED, identifyAll
 from labnet.scan.policy import Ownership, refusal
@@ -246,9 +246,7 @@ def _tell(console: Console, findings: _Findings) -> None:
 
 def _table(found: Sequence[Sequence[str]], identities: Identities) -> str:
     width = len(COLUMNS) if identities else len(COLUMNS) - 1
-    text = io.StringIO()
-    table(text, COLUMNS[:width], [row[:width] for row in found])
-    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+    return tabulated(COLUMNS[:width], [row[:width] for row in found])
 
 
 def _tellWhatWasNotAsked(console: Console, findings: _Findings) -> None:
