@@ -7,18 +7,29 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
 from tests.integration.processes import Running, Twistd, eventually, labnet, student
 
 CLIENT = """
-import socket, sys, time
+import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 s.connect(("127.0.0.1", int(sys.argv[1])))
 for piece in sys.argv[2:]:
     s.sendall(piece.encode())
-    time.sleep(0.1)
+s.close()
+"""
+
+# It sends one piece for each line that it reads, so that somebody else says when.
+PIECEMEAL = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+for line in sys.stdin:
+    s.sendall(line.rstrip().encode())
+    print("sent", flush=True)
 s.close()
 """
 
@@ -43,9 +54,27 @@ def serving(directory: Path, *options: str) -> Twistd:
     return Twistd(directory, "labnet-collector", "--listen", "tcp:0", *options)
 
 
+def nothingWaits(port: int) -> bool:
+    """Whether all that was sent to this port has arrived and was read, as the kernel has it."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines if f":{port:04X} " in line]
+    return all(row[4] == "00000000:00000000" for row in rows if row[3] == "01")
+
+
 def test_aStudentsClientIsCollected(tmp_path: Path) -> None:
     with serving(tmp_path, "--write", "collected") as server:
-        assert student(CLIENT, str(server.port("collector")), "one", "two", "three").returncode == 0
+        port = server.port("collector")
+        command = [sys.executable, "-c", PIECEMEAL, str(port)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            for piece in ("one", "two", "three"):
+                client.stdin.write(f"{piece}\n")
+                assert client.stdout.readline() == "sent\n"
+                eventually(lambda: nothingWaits(port), f"{piece} is read")
+            client.stdin.close()
         server.waitFor("3 pieces, 11 bytes kept; closed by the peer")
         for number, piece in enumerate(("one", "two", "three"), start=1):
             server.waitFor(rf'piece {number} after .* {len(piece)} bytes: "{piece}"')
