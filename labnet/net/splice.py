@@ -62,6 +62,11 @@ class Splice:
         connecting.addCallbacks(self._connected, self._notConnected, (joined,), errbackArgs=(joined,))
         return joined
 
+    def adopt(self, origin: Origin) -> None:
+        """Join an origin that is connected already, and whose downstream this is."""
+        self._origin = origin
+        self._near.touch()
+
     def _connected(self, origin: Origin, joined: Deferred[None]) -> None:
         self._connecting = None
         self._origin = origin

@@ -22,6 +22,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from labnet.net.connection import Transport
+from labnet.net.origin import Downstream
+from labnet.net.origin import Origin as Far
 from labnet.proxy.body import BodyReader, CloseDelimitedBody, responseBody
 from labnet.proxy.forwarding import checkConnection
 from labnet.proxy.policy import HeadLimits
@@ -42,6 +44,13 @@ class ResponseReceiver(Interface):
 
     def responseInformational(self, head: ResponseHead) -> None:
         """An interim response (1xx) has come."""
+
+    def responseSwitched(self, head: ResponseHead) -> None:
+        """
+        The origin switches to another protocol (101): L{OriginConnection.handOver} the connection.
+
+        @raise BadMessage: it was not asked to.
+        """
 
     def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
         """The head of the final response has come; C{body} says how its body is delimited."""
@@ -91,6 +100,7 @@ class OriginConnection(Protocol):
         self._heard = False
         self._paused = False
         self._lost = False
+        self._far: Far | None = None
 
     # What an exchange does.
 
@@ -122,6 +132,19 @@ class OriginConnection(Protocol):
             self._paused = False
             self.transport.resumeProducing()
 
+    def handOver(self, downstream: Downstream) -> Far:
+        """
+        No more HTTP: the bytes go where they are wanted, and from there.
+
+        @return: the connection as whoever is C{downstream} sees it.
+        """
+        self._receiver = None
+        self.resume()
+        self.transport.unregisterProducer()
+        far = self._far = Far(self._pool.clock, downstream)
+        far.makeConnection(self.transport)  # type: ignore[no-untyped-call]
+        return far
+
     def cancel(self) -> None:
         """Nobody waits for the response any more."""
         self._receiver = None
@@ -140,6 +163,9 @@ class OriginConnection(Protocol):
         self._pool.sockets(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._far is not None:
+            self._far.dataReceived(data)
+            return
         if self._receiver is None:
             # What nobody asked for must not become the answer to the next request.
             self._pool.forget(self)
@@ -149,6 +175,8 @@ class OriginConnection(Protocol):
         try:
             while data and self._receiver is not None:
                 data = self._readHead(data) if self._body is None else self._readBody(data)
+            if data and self._far is not None:
+                self._far.dataReceived(data)
         except BadMessage as problem:
             self._fail(str(problem))
         except Exception:
@@ -158,6 +186,8 @@ class OriginConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._pool.forget(self)
+        if self._far is not None:
+            self._far.connectionLost(reason)
         if self._receiver is None:
             return
         if self._body is None:
@@ -195,8 +225,9 @@ class OriginConnection(Protocol):
         checkConnection(head.fields)
         if head.status < 200:
             if head.status == 101:
-                raise BadMessage("the origin switched protocols without being asked")
-            self._receiver.responseInformational(head)
+                self._receiver.responseSwitched(head)
+            else:
+                self._receiver.responseInformational(head)
             return rest
         self._head = head
         body = self._body = responseBody(head, self._method)
@@ -291,7 +322,7 @@ class OriginPool:
     ) -> None:
         self.heads = heads or HeadLimits()
         self.sockets = sockets
-        self._clock = clock
+        self.clock = clock
         self._connect = connect
         self._mostIdle = mostIdle
         self._idleTimeout = idleTimeout
@@ -325,11 +356,11 @@ class OriginPool:
             oldest = min((waiting[0] for waiting in self._idle.values()), key=lambda c: c.idleSince)
             self.forget(oldest)
             oldest.abort()
-        connection.idleSince = self._clock.seconds()
+        connection.idleSince = self.clock.seconds()
         self._idle.setdefault(connection.origin, []).append(connection)
         self._idleCount += 1
         if self._sweep is None:
-            self._sweep = self._clock.callLater(self._idleTimeout / 2, self._sweepNow)
+            self._sweep = self.clock.callLater(self._idleTimeout / 2, self._sweepNow)
 
     def forget(self, connection: OriginConnection) -> None:
         """A connection does not wait any more: it is used, or gone."""
@@ -355,14 +386,14 @@ class OriginPool:
 
     def _sweepNow(self) -> None:
         self._sweep = None
-        longAgo = self._clock.seconds() - self._idleTimeout
+        longAgo = self.clock.seconds() - self._idleTimeout
         for waiting in tuple(self._idle.values()):
             for connection in tuple(waiting):
                 if connection.idleSince <= longAgo:
                     self.forget(connection)
                     connection.abort()
         if self._idle:
-            self._sweep = self._clock.callLater(self._idleTimeout / 2, self._sweepNow)
+            self._sweep = self.clock.callLater(self._idleTimeout / 2, self._sweepNow)
 
     def _cancelSweep(self) -> None:
         sweep, self._sweep = self._sweep, None

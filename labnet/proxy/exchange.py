@@ -24,7 +24,7 @@ from labnet.proxy.body import (
 )
 from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
-from labnet.proxy.forwarding import forwardedRequest, forwardedResponse
+from labnet.proxy.forwarding import forwardedRequest, forwardedResponse, switchedTo, upgradesAsked
 from labnet.proxy.inspection import Finding, Inspector, Undecodable, search
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, refusal
 from labnet.proxy.pump import Pump
@@ -63,6 +63,9 @@ class Client(Interface):
 
     def exchangeEnded(self, exchange: Exchange, keep: bool) -> None:
         """The answer is complete."""
+
+    def switch(self, exchange: Exchange, head: bytes, origin: OriginConnection) -> None:
+        """The answer is a head after which the client and the origin speak another protocol."""
 
 
 class Exchange:
@@ -108,6 +111,7 @@ class Exchange:
         self._clock = clock
         self.progressAt = clock.seconds()
         self._rules = tuple(policy.rules)
+        self._upgrades = upgradesAsked(head, policy.upgrades) if body.done else ()
         self._connecting: Deferred[None] | None = None
         self._origin: OriginConnection | None = None
         self._upload: Upload = StreamedUpload(self, body)
@@ -183,9 +187,9 @@ class Exchange:
         self._origin = origin
         self.progressed()
         origin.ask(self, self.head.method)
-        inspected = bool(self._rules)
+        inspected, size = bool(self._rules), self._upload.size
         origin.write(
-            forwardedRequest(self.head, self.route, self._body, self._name, inspected, self._upload.size)
+            forwardedRequest(self.head, self.route, self._body, self._name, inspected, size, self._upgrades)
         )
         self._upload.sendTo(origin)
 
@@ -213,6 +217,22 @@ class Exchange:
             self._client.write(
                 forwardedResponse(head, self._name, now=time(), framing=None, connection=b"")
             )
+
+    def responseSwitched(self, head: ResponseHead) -> None:
+        """The origin speaks another protocol from now on: so may the client, if it asked for that."""
+        protocol = switchedTo(head, self._upgrades)
+        found = search(self._rules, head.raw, "header section")
+        if found is not None:
+            self.blocked(found)
+            return
+        self.status, self.note = 101, f"not inspected: {protocol.decode('ascii')}"
+        answer = forwardedResponse(
+            head, self._name, now=time(), framing=None, connection=b"Upgrade", upgrade=protocol
+        )
+        origin, self._origin = self._origin, None
+        assert origin is not None
+        self._stop()
+        self._client.switch(self, answer, origin)
 
     def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
         """The response's head decides how its body is delivered."""

@@ -24,6 +24,8 @@ __all__ = [
     "forwardedRequest",
     "forwardedResponse",
     "mostForwards",
+    "switchedTo",
+    "upgradesAsked",
     "viaNames",
 ]
 
@@ -101,8 +103,45 @@ def mostForwards(head: RequestHead) -> int | None:
     return int(digits) if len(digits) < 10 else _MOST_FORWARDS
 
 
+def upgradesAsked(head: RequestHead, allowed: frozenset[bytes]) -> tuple[bytes, ...]:
+    """
+    To which protocols a request may change its connection (RFC 9110, 7.8).
+
+    @param allowed: those to which any may, in lower case.
+    """
+    if not allowed or head.version is Version.HTTP10 or b"upgrade" not in head.fields.tokens(b"connection"):
+        return ()
+    return tuple(name for name in head.fields.members(b"upgrade") if name.lower() in allowed)
+
+
+def switchedTo(head: ResponseHead, asked: tuple[bytes, ...]) -> bytes:
+    """
+    To what a 101 (Switching Protocols) changes the connection: the value of its Upgrade field.
+
+    @param asked: what the request asked for.
+    @raise BadMessage: it was not asked for.
+    """
+    names = head.fields.members(b"upgrade")
+    known = {name.lower() for name in asked}
+    if not known:
+        raise BadMessage("the origin switched protocols without being asked")
+    if (
+        not names
+        or b"upgrade" not in head.fields.tokens(b"connection")
+        or any(n.lower() not in known for n in names)
+    ):
+        raise BadMessage("the origin switched to a protocol that was not asked for")
+    return b", ".join(names)
+
+
 def forwardedRequest(
-    head: RequestHead, route: Route, body: BodyReader, name: bytes, inspected: bool, heldSize: int | None
+    head: RequestHead,
+    route: Route,
+    body: BodyReader,
+    name: bytes,
+    inspected: bool,
+    heldSize: int | None,
+    upgrades: tuple[bytes, ...] = (),
 ) -> bytes:
     """
     The bytes of the request's head as it goes to the origin.
@@ -111,6 +150,7 @@ def forwardedRequest(
     @param name: ours, for Via.
     @param inspected: the response will be looked at: so it must come whole and in a coding we know.
     @param heldSize: the size of the body, if it was held and is known now.
+    @param upgrades: the protocols to which the connection may change.
     """
     fields = head.fields.without(connectionFields(head.fields))
     if inspected:
@@ -133,6 +173,9 @@ def forwardedRequest(
     if left is not None:
         fields.replace(b"Max-Forwards", b"%d" % max(0, left - 1))
     fields.add(b"Via", _viaMember(head.version, name))
+    if upgrades:
+        fields.add(b"Connection", b"Upgrade")
+        fields.add(b"Upgrade", b", ".join(upgrades))
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, route.target, fields.encode())
 
 
@@ -187,6 +230,7 @@ def forwardedResponse(
     framing: tuple[bytes, bytes] | None,
     connection: bytes,
     location: tuple[bytes, bytes] | None = None,
+    upgrade: bytes = b"",
 ) -> bytes:
     """
     The bytes of the response's head as it goes to the client.
@@ -197,6 +241,7 @@ def forwardedResponse(
         unless it does not say how long the body is.
     @param connection: what to say of the client's connection; empty for nothing.
     @param location: a prefix of Location to replace, and by what: C{http://} and an authority each.
+    @param upgrade: the protocol to which the connection changes with this response.
     """
     fields = head.fields.without(connectionFields(head.fields))
     if framing is not None:
@@ -215,6 +260,8 @@ def forwardedResponse(
     fields.add(b"Via", _viaMember(head.version, name))
     if connection:
         fields.add(b"Connection", connection)
+    if upgrade:
+        fields.add(b"Upgrade", upgrade)
     return ResponseHead(head.status, head.reason, Version.HTTP11, fields).encode()
 
 

@@ -117,6 +117,8 @@ class Policy:
     @ivar course404: answer with the course's exact bytes instead.
     @ivar mostRequestBody: bytes of a request's body; 0 for no limit.
     @ivar connectPorts: the ports that CONNECT may reach; empty for all.
+    @ivar upgrades: the protocols to which a connection may change, as C{websocket}, in lower case. They are
+        not looked into.
     """
 
     rules: Sequence[Rule] = (DEFAULT_RULE,)
@@ -131,6 +133,7 @@ class Policy:
     phases: PhaseLimits = field(default_factory=PhaseLimits)
     mostRequestBody: int = 0
     connectPorts: frozenset[int] = frozenset((443,))
+    upgrades: frozenset[bytes] = frozenset()
 
     def skips(self, head: ResponseHead) -> bool:
         """Whether the body of this response is of a type that is not looked at."""

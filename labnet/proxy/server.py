@@ -289,12 +289,8 @@ class ProxyConnection(ServiceConnection):
 
     def _isForProxy(self, head: RequestHead) -> bool:
         """C{OPTIONS *} asks whom it is sent to, and that is us unless we stand for one origin."""
-        return head.method == b"OPTIONS" and head.target == b"*" and not self._isOrigin
-
-    @property
-    def _isOrigin(self) -> bool:
-        """Whether the client talks to us as to one origin, and not as to a proxy."""
-        return self.factory.target is not None or self._intercepted is not None
+        isProxy = self.factory.target is None and self._intercepted is None
+        return isProxy and head.method == b"OPTIONS" and head.target == b"*"
 
     def _route(self, head: RequestHead) -> Route:
         if self._intercepted is not None:
@@ -334,9 +330,11 @@ class ProxyConnection(ServiceConnection):
         """The client and the origin speak another protocol after this head."""
         self._exchange = self._body = None
         self._logExchange(exchange)
-        self.write(head)
         splice = self._splice = Splice(self, self.factory.clock)
         splice.adopt(origin.handOver(splice))
+        if exchange.clientFull:
+            splice.outputFull()
+        self.write(head)
         self._handAhead(splice.received)
 
     def _handAhead(self, take: Callable[[bytes], None]) -> None:

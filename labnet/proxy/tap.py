@@ -39,6 +39,7 @@ from labnet.proxy.target import Origin
 __all__ = ["Options", "endpointOf", "makeService"]
 
 _TARGET = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)")
 
 
@@ -99,6 +100,7 @@ class Options(ServerOptions):
         self["block-file"] = []
         self["skip-type"] = []
         self["connect-port"] = []
+        self["allow-upgrade"] = []
         self["intercept"] = []
         self.policy = Policy()
         self.target: Origin | None = None
@@ -144,6 +146,15 @@ class Options(ServerOptions):
         for the domain, too. Its clients have to trust the lab's authority. May be repeated.
         """
         self["intercept"].append(host)
+
+    def opt_allow_upgrade(self, protocol: str) -> None:
+        """
+        A protocol to which a connection may change, as websocket; nothing in it is looked at. May be
+        repeated. [default: none]
+        """
+        if _PROTOCOL.fullmatch(protocol) is None:
+            raise UsageError(f"--allow-upgrade: {protocol!r} is not of the form NAME or NAME/VERSION")
+        self["allow-upgrade"].append(protocol.lower().encode("ascii"))
 
     def postOptions(self) -> None:
         super().postOptions()
@@ -204,6 +215,7 @@ class Options(ServerOptions):
                 connect=self["connect-timeout"],
                 response=self["response-timeout"],
             ),
+            upgrades=frozenset(self["allow-upgrade"]),
             mostRequestBody=self["max-request-body"],
             connectPorts=frozenset() if "any" in ports else frozenset(int(port) for port in ports),
         )

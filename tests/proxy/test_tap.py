@@ -79,6 +79,7 @@ def test_fixedTargetAnswersAsTheCourse(tmp_path: Path) -> None:
         (["--skip-type", "video"], "--skip-type: 'video' is not of the form"),
         (["--connect-port", "0"], "--connect-port: '0' is neither"),
         (["--connect-port", "http"], "--connect-port: 'http' is neither"),
+        (["--allow-upgrade", "web socket"], "--allow-upgrade: 'web socket' is not"),
         (["--hold-memory", "-1"], "--hold-memory: '-1' is not a whole number"),
         (["--max-ratio", "0"], "--max-ratio"),
         (["--listen", "udp:8080"], "HTTP goes over TCP"),
@@ -129,6 +130,8 @@ def test_theLimitsReachThePolicy() -> None:
             "--inspect-request",
             "--skip-type",
             "Video/*",
+            "--allow-upgrade",
+            "WebSocket",
         ],
     )
     policy = options.policy
@@ -140,6 +143,7 @@ def test_theLimitsReachThePolicy() -> None:
     assert policy.connectPorts == frozenset()
     assert policy.inspectRequest
     assert policy.skipTypes == {"video/*"}
+    assert policy.upgrades == {b"websocket"}
 
 
 def test_theService() -> None:
