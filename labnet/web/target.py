@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from ipaddress import AddressValueError, IPv6Address
 from string import punctuation
 from urllib.parse import quote, unquote_to_bytes, urljoin
+
+from labnet.net.hosts import BadHost, plainHost
 
 __all__ = ["URL", "BadURL", "parseURL"]
 
@@ -109,18 +110,12 @@ def parseURL(text: str) -> URL:
 
 
 def _host(text: str) -> str:
-    if text.startswith("["):
-        try:
-            return str(IPv6Address(text[1:-1]))
-        except AddressValueError:
-            raise BadURL(f"{text} is no IPv6 address") from None
+    if not text:
+        raise BadURL("it has no host")
     try:
-        host = text.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        host = ""
-    if not host:
-        raise BadURL("it has no host" if not text else f"{text!r} is neither a name nor an address")
-    return host
+        return plainHost(text)
+    except BadHost as error:
+        raise BadURL(str(error)) from error
 
 
 def _port(text: str) -> int:

@@ -41,6 +41,7 @@ __all__ = ["Trace", "timetable"]
 
 _MARGIN = 11
 _INDENT = " " * _MARGIN
+_MARK = f"{_INDENT}--- "
 #: What stands before the bytes that were sent and received, and before those that go on with a line.
 _OUT, _IN, _GOES_ON = ">", "<", ":"
 
@@ -70,15 +71,16 @@ class Trace:
         """
         time = f"{seconds:8.3f} s "
         for line in self._told(event):
-            if line.startswith(" "):
+            before = _INDENT if line.startswith(_INDENT) else time
+            if line.startswith(" ") and not line.startswith(_MARK):
                 yield line
                 continue
-            first, *others = wrap(line, self._width - _MARGIN, break_on_hyphens=False) or [""]
-            yield time + first
+            first, *others = wrap(line.strip(), self._width - _MARGIN, break_on_hyphens=False)
+            yield before + first
             for other in others:
                 yield f"{_INDENT}    {other}"
 
-    # What begins with a space has nothing to do with time.
+    # What begins with a space belongs to the line before it, and has the same time.
 
     @singledispatchmethod
     def _told(self, event: Event) -> Sequence[str]:
@@ -209,7 +211,7 @@ class Trace:
     # How bytes are shown.
 
     def _mark(self, sentence: str) -> str:
-        return f"{_INDENT}--- {sentence}"
+        return _MARK + sentence
 
     def _shown(self, kind: str, data: bytes, most: int) -> list[str]:
         """Bytes of one kind, in lines; a line that is not whole is gone on with by the next of the kind."""
