@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import react
+from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
@@ -64,7 +64,12 @@ def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
         console.complain(f"labnet {name}: {sentence}")
         return status
 
-    done: Deferred[int] = Deferred.fromCoroutine(tap.run(reactor, options, console))
+    async def work() -> int:
+        # Not before the reactor runs, and takes care of signals: Ctrl-C may follow the first word at once.
+        await deferLater(reactor, 0)
+        return int(await tap.run(reactor, options, console))
+
+    done = Deferred.fromCoroutine(work())
     # Ctrl-C stops the reactor: nobody waits for the answer any more.
     reactor.addSystemEventTrigger("before", "shutdown", done.cancel)
     return done.addErrback(failed).addCallback(sys.exit)

@@ -85,10 +85,13 @@ def outcome(monkeypatch: pytest.MonkeyPatch, run: Run) -> tuple[int, list[str]]:
     """Exit status and complaints of a client whose work is C{run}, in a reactor of memory."""
     complaints: list[str] = []
     monkeypatch.setattr(cli, "Console", lambda: SimpleNamespace(complain=complaints.append))
-    done = cli._run(MemoryReactorClock(), "client", SimpleNamespace(run=run), Options())
+    reactor = MemoryReactorClock()
+    done = cli._run(reactor, "client", SimpleNamespace(run=run), Options())
     ended: list[int] = []
     done.addErrback(lambda failure: ended.append(failure.value.code) or failure.trap(SystemExit))
     done.addErrback(lambda failure: None)
+    assert ended == []
+    reactor.advance(0)
     return ended[0], complaints
 
 

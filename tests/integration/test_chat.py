@@ -1,5 +1,5 @@
 """
-The chat among real programs: the course's client and server, pipes, a terminal, a browser, and a crowd.
+The chat among real programs: the course's client and server, pipes, a terminal, and a browser.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +20,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.browser import Browser
+from tests.integration.chatroom import Chat, Guest
 from tests.integration.processes import ENVIRONMENT, PATIENCE, Running, Twistd, eventually, labnet, need
-
-EVERYWAY = [f"--listen={way}tcp:0" for way in ("", "line=", "framed=", "web=")]
 
 # A client as the course writes it: one thread prints whatever one recv brings, the other sends lines.
 COURSE_CLIENT = """
@@ -87,44 +85,6 @@ class Typist(Running):
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-
-
-class Chat(Twistd):
-    """A chat server of ours with every way in, and its ports."""
-
-    def __init__(self, directory: Path, *options: str) -> None:
-        super().__init__(directory, "labnet-chat", *EVERYWAY, *options)
-        self.ports = {way: self.port(f"chat ({way})") for way in ("plain", "line", "framed", "web")}
-
-
-class Guest:
-    """A plain socket in the room."""
-
-    def __init__(self, port: int, name: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self._file = self.socket.makefile("rb")
-        assert self.line() == "Enter your username: "
-        self.say(name)
-        self.until(f"[SERVER] {name} joined the chat!")
-
-    def say(self, text: str) -> None:
-        self.socket.sendall(text.encode() + b"\n")
-
-    def line(self) -> str:
-        return self._file.readline().decode().removesuffix("\n")
-
-    def until(self, text: str) -> list[str]:
-        """The lines up to that one."""
-        lines = []
-        while not lines or lines[-1] != text:
-            line = self.line()
-            assert line, f"{text!r} never came, but {lines}"
-            lines.append(line)
-        return lines
-
-    def close(self) -> None:
-        self._file.close()
-        self.socket.close()
 
 
 @pytest.fixture
@@ -241,8 +201,16 @@ class Terminal:
     def __init__(self, *command: str) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+        self.before = termios.tcgetattr(theirs)
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=ENVIRONMENT, start_new_session=True
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=ENVIRONMENT,
+            start_new_session=True,
+            # Ctrl-C comes from the terminal that controls the session.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         self.theirs = theirs
         self.seen = ""
@@ -258,6 +226,12 @@ class Terminal:
                 self.seen += os.read(self._ours, 65_536).decode()
             assert time.monotonic() < deadline, f"{text!r} never came, but {self.seen!r}"
 
+    def rest(self) -> str:
+        """Everything seen, once the program has ended."""
+        while select.select([self._ours], [], [], 0)[0]:
+            self.seen += os.read(self._ours, 65_536).decode()
+        return self.seen
+
     def close(self) -> int:
         status = self.process.wait(PATIENCE)
         os.close(self.theirs)
@@ -271,7 +245,6 @@ def test_atATerminal(chat: Chat) -> None:
     ann = Terminal(
         sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{chat.ports['line']}"
     )
-    before = termios.tcgetattr(ann.theirs)
     ann.waitFor("your name?")
     ann.type("server\r")
     ann.waitFor("That name is reserved.")
@@ -287,8 +260,32 @@ def test_atATerminal(chat: Chat) -> None:
     ann.type("/quit\r")
     ear.until("[SERVER] ann left the chat")
     ann.process.wait(PATIENCE)
-    assert termios.tcgetattr(ann.theirs)[3] == before[3]
+    assert termios.tcgetattr(ann.theirs)== ann.before
     assert ann.close() == 0
+    ear.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("\x04", 0), ("\x03", 130)], ids=["the end of the input", "an interrupt"]
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_leavingATerminal(chat: Chat, key: str, status: int, inside: bool) -> None:
+    """Ctrl-D and Ctrl-C, in the room and at the question: the terminal is given back as it was."""
+    ear = Guest(chat.ports["line"], "ear")
+    ann = Terminal(
+        sys.executable, "-m", "labnet", "chat", "--connect", f"tcp:127.0.0.1:{chat.ports['line']}"
+    )
+    ann.waitFor("your name?")
+    if inside:
+        ann.type("ann\r")
+        ann.waitFor("[SERVER] ann joined the chat!\r\n")
+    ann.type(key)
+    if inside:
+        ear.until("[SERVER] ann left the chat")
+    ann.process.wait(PATIENCE)
+    assert termios.tcgetattr(ann.theirs) == ann.before
+    assert "Traceback" not in ann.rest()
+    assert ann.close() == status
     ear.close()
 
 
@@ -356,92 +353,3 @@ def test_anotherSitesPage(chat: Chat, tmp_path: Path) -> None:
     bob.say("/who")
     assert bob.line() == "[SERVER] 1 here: bob"
     bob.close()
-
-
-def test_anUnluckyCrowd(chat: Chat) -> None:
-    """
-    A member that never reads, one that sends a byte now and then, one that floods, and one that resets
-    its connection: the others have every message, once and in order.
-    """
-    ears = [Guest(chat.ports["line"], f"ear {number}") for number in range(5)]
-    deaf = Guest(chat.ports["line"], "deaf")
-    flood = Guest(chat.ports["line"], "flood")
-    nameless = socket.create_connection(("127.0.0.1", chat.ports["line"]))
-    flood.socket.setblocking(False)
-    try:
-        while True:
-            flood.socket.send(b"flood\n" * 10_000)
-    except BlockingIOError:
-        pass
-    gone = Guest(chat.ports["line"], "gone")
-    gone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    gone.close()
-    ears[0].until("[SERVER] gone left the chat")
-    for number in range(50):
-        ears[0].say(f"message {number}")
-        nameless.sendall(b"x")
-    for ear in ears[1:]:
-        lines = ear.until("[ear 0] message 49")
-        assert [line for line in lines if line.startswith("[ear 0]")] == [
-            f"[ear 0] message {number}" for number in range(50)
-        ]
-        assert 90 <= len([line for line in lines if line == "[flood] flood"]) < 1_000
-    for guest in (*ears, deaf, flood):
-        guest.close()
-    nameless.close()
-
-
-def rss(process: int) -> int:
-    """Bytes of memory that a process uses now."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def test_threeHundredMembers(tmp_path: Path) -> None:
-    """Of them 50 talk at once: everybody has everything in one order; memory and descriptors come back."""
-    with Chat(tmp_path, "--join-rate", "0", "--history", "0") as chat:
-        process = chat.process.pid
-        port = chat.ports["line"]
-        Guest(port, "warm").close()
-        descriptors = len(os.listdir(f"/proc/{process}/fd"))
-        guests = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(300)]
-        for number, guest in enumerate(guests):
-            guest.sendall(b"guest %d\n" % number)
-        inside = Guest(port, "last")
-        before = rss(process)
-        speakers = guests[:50]
-        for turn in range(20):
-            for number, speaker in enumerate(speakers):
-                speaker.sendall(b"turn %d of %d\n" % (turn, number))
-        expected = 50 * 20
-        heard: list[list[bytes]] = [[] for _ in guests]
-
-        def listen(first: int) -> None:
-            for at in range(first, len(guests), 4):
-                buffer = b""
-                wanted = expected - (20 if at < 50 else 0)
-                while len(heard[at]) < wanted:
-                    buffer += guests[at].recv(1 << 20)
-                    lines = buffer.split(b"\n")
-                    buffer = lines.pop()
-                    heard[at] += [line for line in lines if b"] turn " in line]
-
-        threads = [threading.Thread(target=listen, args=(first,)) for first in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(PATIENCE)
-        order = heard[-1]
-        assert len(set(order)) == expected
-        for at, lines in enumerate(heard):
-            own = b"[guest %d]" % at
-            assert lines == [line for line in order if not line.startswith(own)]
-        assert rss(process) - before < 32 << 20
-        for guest in guests:
-            guest.close()
-        eventually(
-            lambda: len(os.listdir(f"/proc/{process}/fd")) <= descriptors + 1, "the descriptors come back"
-        )
-        inside.say("/who")
-        inside.until("[SERVER] 1 here: last")
-        inside.close()
