@@ -4,6 +4,7 @@ The proxy's options and the service they make.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 
+from labnet.authority.certificates import makeAuthority
+from labnet.authority.store import saveAuthority
+from labnet.net.secure import Trust, VerifiedClientEndpoint
 from labnet.net.service import StreamListener, listeners
 from labnet.proxy.inspection import Rule
 from labnet.proxy.policy import COURSE_PAGE, DEFAULT_RULE, Uninspectable
@@ -164,3 +168,61 @@ def test_endpoints() -> None:
     assert isinstance(endpointOf(reactor, Origin("127.0.0.1", 80), 5), TCP4ClientEndpoint)
     assert isinstance(endpointOf(reactor, Origin("site.example", 80), 5), HostnameEndpoint)
     assert isinstance(endpointOf(reactor, Origin("::1", 80), 5), HostnameEndpoint)
+
+
+def authorityIn(folder: Path, days: int = 30) -> str:
+    saveAuthority(folder, makeAuthority(datetime.now(UTC) - timedelta(days=10), timedelta(days=days)))
+    return str(folder)
+
+
+def test_intercept(tmp_path: Path) -> None:
+    """Everything is read before the service starts: which hosts, the authority, whom to trust."""
+    options = parsed(
+        "--ca", authorityIn(tmp_path), "--origin-ca", f"{tmp_path}/ca.pem", "--handshake-timeout", "3",
+        "--intercept", "localhost", "--intercept", "*.test",
+    )  # fmt: skip
+    interception = options.interception
+    assert interception is not None
+    assert interception.handshake == 3.0
+    assert interception.origin(Origin("LOCALHOST", 443)) == Origin("localhost", 443, secure=True)
+    assert interception.origin(Origin("a.test", 8443)) == Origin("a.test", 8443, secure=True)
+    assert interception.origin(Origin("elsewhere.example", 443)) is None
+    assert options.trust is not None
+
+
+def test_withoutInterceptNothingIsLookedInto() -> None:
+    options = parsed()
+    assert options.interception is None
+    assert options.trust is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--intercept", "a b"], "--intercept: 'a b' is neither a host name nor an address"),
+        (["--intercept", "*"], "--intercept: '*' is neither"),
+        (["--intercept", "bank.org"], "--intercept: the authority in FOLDER may not sign for bank.org; "
+         "'labnet ca --permit bank.org' makes one that may"),
+        (["--intercept", ".org"], "--intercept: the authority in FOLDER may not sign for org;"),
+        (["--intercept", "localhost", "--origin-ca", "nowhere"], "--origin-ca: 'nowhere' holds no"),
+        (["--intercept", "localhost", "--target", "a:1"], "--intercept and --target: use one of them"),
+        (["--intercept", "localhost", "--ca", "nowhere"], "--ca: there is no authority in nowhere"),
+        (["--origin-ca", "x"], "--origin-ca: it goes with --intercept"),
+    ],
+)  # fmt: skip
+def test_mistakesAboutInterception(tmp_path: Path, arguments: list[str], why: str) -> None:
+    given = arguments if "--ca" in arguments else ["--ca", authorityIn(tmp_path), *arguments]
+    with pytest.raises(UsageError) as caught:
+        parsed(*given)
+    assert why in str(caught.value).replace(str(tmp_path), "FOLDER")
+
+
+def test_anAuthorityThatHasExpired(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--ca: the authority in .* has expired; 'labnet ca' makes"):
+        parsed("--ca", authorityIn(tmp_path, days=9), "--intercept", "localhost")
+
+
+def test_originsThatAreToBeSecure() -> None:
+    """They are connected to in the same way, and verified on top of it."""
+    secure = Origin("origin.test", 443, secure=True)
+    assert isinstance(endpointOf(MemoryReactorClock(), secure, 1.0, Trust()), VerifiedClientEndpoint)
