@@ -4,12 +4,13 @@ The collector's client: sends pieces, each in a segment of its own as far as one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Callable, Iterable
+from typing import TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, TimeoutError
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
@@ -25,6 +26,8 @@ from zope.interface import implementer
 from labnet.net.connection import Transport
 
 __all__ = ["CollectorClient", "connectCollector", "sendPieces"]
+
+_Result = TypeVar("_Result")
 
 # What a collector says is not looked at; the end of it is kept for the caller.
 _LONGEST_REPLY = 65_536
@@ -50,17 +53,23 @@ class CollectorClient(Protocol):
         self._isProducer = False
         self._done: Deferred[bytes] | None = None
 
-    def send(self, piece: bytes) -> Deferred[None]:
+    def send(self, piece: bytes, timeout: float = 5.0) -> Deferred[None]:
         """
         Send a piece; the next one after there is room for it.
 
-        @return: fires when there is room for another one; fails when the connection is lost.
+        @param timeout: seconds to wait for that.
+        @return: fires when there is room for another one; fails with L{TimeoutError} when there is none in
+            that time, or with how the connection was lost.
         """
         if self._ended is not None:
             return fail(self._ended)
         self.sent += len(piece)
         self.transport.write(piece)
-        return self._room or succeed(None)
+        room = self._room
+        if room is None:
+            return succeed(None)
+        timer = self._clock.callLater(timeout, self._notRead, timeout)
+        return room.addBoth(_stopping(timer))
 
     def end(self, timeout: float = 5.0) -> Deferred[bytes]:
         """
@@ -75,14 +84,7 @@ class CollectorClient(Protocol):
         if self._ended is not None:
             self._finish(self._ended)
             return done
-        timer = self._clock.callLater(timeout, self._timeUp, timeout)
-
-        def over(result: bytes | Failure) -> bytes | Failure:
-            if timer.active():
-                timer.cancel()
-            return result
-
-        done.addBoth(over)
+        done.addBoth(_stopping(self._clock.callLater(timeout, self._notClosed, timeout)))
         self._unregister()
         if ISSLTransport.providedBy(self.transport):
             self.transport.loseConnection()  # TLS has no halves.
@@ -144,7 +146,13 @@ class CollectorClient(Protocol):
             self._isProducer = False
             self.transport.unregisterProducer()
 
-    def _timeUp(self, timeout: float) -> None:
+    def _notRead(self, timeout: float) -> None:
+        room, self._room = self._room, None
+        self.transport.abortConnection()
+        if room is not None and not room.called:
+            room.errback(TimeoutError(string=f"the collector did not read for {timeout:g} s"))
+
+    def _notClosed(self, timeout: float) -> None:
         problem = Failure(TimeoutError(string=f"the collector did not close for {timeout:g} s"))
         self.transport.abortConnection()
         self._finish(problem)
@@ -153,6 +161,17 @@ class CollectorClient(Protocol):
         done = self._done
         if done is not None and not done.called:
             done.callback(bytes(self._said) if reason.check(ConnectionDone) else reason)
+
+
+def _stopping(timer: IDelayedCall) -> Callable[[_Result], _Result]:
+    """A callback that lets every result pass, and stops this timer."""
+
+    def stop(result: _Result) -> _Result:
+        if timer.active():
+            timer.cancel()
+        return result
+
+    return stop
 
 
 async def connectCollector(clock: IReactorTime, endpoint: IStreamClientEndpoint) -> CollectorClient:
@@ -173,14 +192,14 @@ async def sendPieces(
     Send pieces to a collector, and return what it says until it closes.
 
     @param pause: seconds between two pieces; without one, the network may join them.
-    @param timeout: seconds to wait for the collector to close after the last one.
+    @param timeout: seconds to wait for the collector to read each of them, and to close after the last one.
     """
     client = await connectCollector(clock, endpoint)
     try:
         for number, piece in enumerate(pieces):
             if pause and number:
                 await deferLater(clock, pause)
-            await client.send(piece)
+            await client.send(piece, timeout)
         return await client.end(timeout)
     finally:
         client.close()

@@ -42,7 +42,7 @@ class Options(CommandOptions):
         ["size", "s", 0, "Cut into pieces of so many bytes; 0: as they are.", number(int, "size", 0)],
         ["pause", "p", 0.05, "Seconds between two pieces, so that the network does not join them.",
          number(float, "pause", 0.0)],
-        ["timeout", "t", 5.0, "Seconds to wait for the connection, and for the collector to close.",
+        ["timeout", "t", 5.0, "Seconds for the connection, for each piece to be taken, and for the end.",
          number(float, "timeout", 0.001)],
     ]  # fmt: skip
 
@@ -119,7 +119,7 @@ async def _send(reactor: Any, options: Options, client: CollectorClient, data: b
     for piece in cut(data, options["size"]):
         if client.sent and options["pause"]:
             await deferLater(reactor, options["pause"])
-        await client.send(piece)
+        await client.send(piece, options["timeout"])
 
 
 def makeService(options: Options) -> ClientService:

@@ -4,6 +4,8 @@ The collector's client on a transport in memory.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
@@ -24,7 +26,7 @@ def connected(clock: Clock) -> tuple[CollectorClient, TCPTransport]:
     return client, transport
 
 
-def result(deferred: Deferred[bytes]) -> bytes:
+def result(deferred: Deferred[Any]) -> bytes:
     results: list[bytes | Failure] = []
     deferred.addBoth(results.append)
     (came,) = results
@@ -63,6 +65,20 @@ def test_aCollectorThatDoesNotReadIsWaitedFor(clock: Clock) -> None:
     assert not room.called
     client.resumeProducing()
     assert room.called
+    clock.advance(60.0)
+    assert not transport.disconnected
+
+
+def test_aCollectorThatNeverReads(clock: Clock) -> None:
+    """It is given up after a while, and nothing more is sent to it."""
+    client, transport = connected(clock)
+    client.pauseProducing()
+    room = client.send(b"x", timeout=2.0)
+    clock.advance(2.0)
+    assert transport.disconnected
+    with pytest.raises(TimeoutError, match="the collector did not read for 2 s"):
+        result(room)
+    client.connectionLost(Failure(ConnectionLost()))
 
 
 def test_aCollectorThatIsLostWhileWeWait(clock: Clock) -> None:

@@ -107,12 +107,24 @@ def test_aLargeInputArrivesAsItIs(tmp_path: Path) -> None:
         assert tmp_path.joinpath("collected").read_text() == text
 
 
+def test_aCollectorThatNeverReadsIsGivenUp() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"tcp:127.0.0.1:{silent.getsockname()[1]}"
+        options = ("--connect", where, "--pause", "0", "--timeout", "0.5")
+        done = labnet("collector", *options, stdin="x" * 50_000_000)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert (
+        done.stderr
+        == "labnet collector: timed out: no answer came (the collector did not read for 0.5 s)\n"
+    )
+
+
 def test_theClientAsAPlugin(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         where = f"tcp:127.0.0.1:{server.port('collector')}"
         with Twistd(tmp_path, "labnet-collector-client", "--connect", where, "hello") as client:
             assert client.wait() == 0
-        server.waitFor("1 pieces, 5 bytes kept")
+        server.waitFor("1 piece, 5 bytes kept")
 
 
 def test_tooMuchIsCutOffAndOthersAreServed(tmp_path: Path) -> None:
@@ -127,7 +139,7 @@ def test_tooMuchIsCutOffAndOthersAreServed(tmp_path: Path) -> None:
                 pass
         server.waitFor("1000 bytes kept; more than 1000 bytes")
         assert student(CLIENT, str(port), "after").returncode == 0
-        server.waitFor("1 pieces, 5 bytes kept; closed by the peer")
+        server.waitFor("1 piece, 5 bytes kept; closed by the peer")
         assert tmp_path.joinpath("collected").read_bytes() == b"x" * 1000 + b"after"
 
 
@@ -136,7 +148,7 @@ def test_manyThatAreIdleOrReset(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         port = server.port("collector")
         assert student(CLIENT, str(port), "ready").returncode == 0
-        server.waitFor("1 pieces, 5 bytes kept")
+        server.waitFor("1 piece, 5 bytes kept")
         descriptors = f"/proc/{server.process.pid}/fd"
         before = len(os.listdir(descriptors))
         idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
@@ -145,7 +157,7 @@ def test_manyThatAreIdleOrReset(tmp_path: Path) -> None:
                 client.sendall(b"x")
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         assert student(CLIENT, str(port), "alive").returncode == 0
-        server.waitFor('5 bytes: "alive"|1 pieces, 5 bytes kept')
+        server.waitFor('5 bytes: "alive"|1 piece, 5 bytes kept')
         for client in idle:
             client.close()
         eventually(lambda: len(os.listdir(descriptors)) <= before, "all descriptors are closed")
