@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import CancelledError
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
@@ -16,7 +15,7 @@ from labnet.net.limits import Limits
 from labnet.net.outcome import ExitStatus
 from labnet.net.sockets import SocketOptions
 from labnet.netcat.datagrams import DatagramPeer
-from labnet.netcat.server import PeerFactory, leave
+from labnet.netcat.server import PeerFactory, leaving
 from labnet.netcat.session import Session
 
 __all__ = ["converse", "converseOverDatagrams"]
@@ -52,22 +51,17 @@ async def converse(
         return result
 
     session.done.addBoth(giveUp)
-    try:
+
+    async def conversation() -> ExitStatus:
         try:
             await connecting
         except Exception:
+            # An endpoint may fail with anything. It matters unless the conversation was over before.
             if not session.over:
                 raise
-        result = await session.done
-    except CancelledError:
-        # Nobody waits any more; the process may be about to end.
-        leave(session, factory, [])
-        raise
-    except Exception:
-        await leave(session, factory, [])
-        raise
-    await leave(session, factory, [])
-    return result
+        return await session.done
+
+    return await leaving(conversation(), session, factory, [])
 
 
 async def converseOverDatagrams(

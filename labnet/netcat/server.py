@@ -4,7 +4,7 @@ A connection of netcat's, whoever opened it, and listening for one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -27,7 +27,7 @@ from labnet.net.sockets import SocketOptions
 from labnet.netcat.datagrams import DatagramPeer
 from labnet.netcat.session import Session
 
-__all__ = ["PeerConnection", "PeerFactory", "converse", "leave"]
+__all__ = ["PeerConnection", "PeerFactory", "converse", "leaving"]
 
 
 class PeerConnection(ServiceConnection):
@@ -177,7 +177,8 @@ async def converse(
     limits = limits or Limits(idleTimeout=0.0)
     factory = PeerFactory(reactor, session, listening=True, limits=limits, sockets=sockets)
     ports: list[IListeningPort] = []
-    try:
+
+    async def conversation() -> ExitStatus:
         for place in places:
             port = await _listen(reactor, session, factory, place, limits.idleTimeout)
             ports.append(port)
@@ -188,24 +189,33 @@ async def converse(
             session.narrate(f"listening on {where}")
         if not session.manner.keep:
             factory.taken.addCallback(lambda ignored: _stop(ports))
-        result = await session.done
+        return await session.done
+
+    return await leaving(conversation(), session, factory, ports)
+
+
+async def leaving(
+    conversation: Awaitable[ExitStatus],
+    session: Session,
+    factory: PeerFactory,
+    ports: list[IListeningPort],
+) -> ExitStatus:
+    """Wait for a conversation, and let go of everything, however it ends."""
+    waited = True
+    try:
+        return await conversation
     except CancelledError:
         # Nobody waits any more; the process may be about to end.
-        leave(session, factory, ports)
+        waited = False
         raise
-    except Exception:
-        await leave(session, factory, ports)
-        raise
-    await leave(session, factory, ports)
-    return result
+    finally:
+        left = _leave(session, factory, ports)
+        if waited:
+            await left
 
 
-def leave(session: Session, factory: PeerFactory, ports: list[IListeningPort]) -> Deferred[None]:
-    """
-    Let go of everything.
-
-    @return: fires when the last connection has ended and nothing listens any more.
-    """
+def _leave(session: Session, factory: PeerFactory, ports: list[IListeningPort]) -> Deferred[None]:
+    """Let go of everything; fires when the last connection has ended and nothing listens any more."""
     session.abandon()
     session.done.addErrback(lambda failure: None)
     return _stop(ports).addCallback(lambda ignored: factory.finish())
