@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol as Interface
 
-from labnet.proxy.inspection import Finding, Inspector, Rule, Undecodable, overlap, search
+from labnet.proxy.inspection import Finding, Inspector, Rule, Undecodable, search, unfinished
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 
@@ -96,14 +96,14 @@ class Held(Delivery):
             found = self._inspector.feed(content)
             self._spool.write(content)
         except Undecodable as problem:
-            self._giveUp(str(problem), content)
+            self.giveUp(str(problem), content)
         except OSError as problem:
-            self._giveUp(f"no room to hold it: {problem.strerror}", b"")
+            self.giveUp(f"no room to hold it: {problem.strerror}")
         else:
             if found is not None:
                 self._recipient.blocked(found)
             elif self._spool.size > self._most:
-                self._giveUp(f"over {self._most} bytes", b"")
+                self.giveUp(f"over {self._most} bytes")
 
     def ended(self, trailers: Fields) -> None:
         try:
@@ -120,7 +120,8 @@ class Held(Delivery):
     def close(self) -> None:
         self._spool.close()
 
-    def _giveUp(self, why: str, unheld: bytes) -> None:
+    def giveUp(self, why: str, unheld: bytes = b"") -> None:
+        """It can not be looked at whole; C{unheld} is the piece of it that came last and is not held."""
         if self._recipient.uninspectable(why):
             self._recipient.replay(self._spool)
             if unheld:
@@ -130,21 +131,21 @@ class Held(Delivery):
 class Cut(Delivery):
     """
     Holds as much as goes into memory, then passes on what has been looked at, as far as no blocked
-    string can have begun in it.
+    string has begun in it.
 
-    @param memory: bytes to hold before the first goes out.
+    @param memory: bytes to hold before the first goes out; L{None} if the head is sent already, and
+        everything follows at once.
     """
 
     def __init__(
-        self, recipient: Recipient, inspector: Inspector, rules: tuple[Rule, ...], memory: int
+        self, recipient: Recipient, inspector: Inspector, rules: tuple[Rule, ...], memory: int | None
     ) -> None:
         self._recipient = recipient
         self._inspector = inspector
         self._rules = rules
-        self._memory = memory
-        self._overlap = overlap(rules)
-        self._spool = Spool(memory)
-        self._tail: bytes | None = None
+        self._memory = memory or 0
+        self._spool = Spool(self._memory)
+        self._tail: bytes | None = b"" if memory is None else None
 
     def received(self, content: bytes) -> None:
         try:
@@ -179,6 +180,6 @@ class Cut(Delivery):
         self._spool.close()
 
     def _pass(self, content: bytes) -> None:
-        at = max(0, len(content) - self._overlap)
+        at = len(content) - unfinished(self._rules, content)
         self._tail = content[at:]
         self._recipient.content(content[:at])

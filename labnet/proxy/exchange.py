@@ -19,6 +19,7 @@ from labnet.proxy.body import (
     BodyReader,
     ChunkedBody,
     CloseDelimitedBody,
+    LengthBody,
     encodeChunk,
     encodeLastChunk,
 )
@@ -26,17 +27,12 @@ from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
 from labnet.proxy.forwarding import forwardedRequest, forwardedResponse, switchedTo, upgradesAsked
 from labnet.proxy.inspection import Finding, Inspector, Undecodable, search
-from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, refusal
+from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, isStream, refusal
 from labnet.proxy.pump import Pump
 from labnet.proxy.spool import Spool
 from labnet.proxy.target import Route
 from labnet.proxy.upload import HeldUpload, StreamedUpload, Upload
-from labnet.proxy.wire import (
-    Fields,
-    RequestHead,
-    ResponseHead,
-    Version,
-)
+from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
 
 __all__ = ["Client", "Exchange"]
 
@@ -83,6 +79,7 @@ class Exchange:
     @ivar status: of the answer; 0 as long as there is none.
     @ivar note: for the log: what the proxy decided and why.
     @ivar progressAt: when something was done last.
+    @ivar heldSince: when a response began that is held and does not say how long it is.
     """
 
     def __init__(
@@ -110,6 +107,7 @@ class Exchange:
         self._name = name
         self._clock = clock
         self.progressAt = clock.seconds()
+        self.heldSince: float | None = None
         self._rules = tuple(policy.rules)
         self._upgrades = upgradesAsked(head, policy.upgrades) if body.done else ()
         self._connecting: Deferred[None] | None = None
@@ -293,17 +291,30 @@ class Exchange:
             self.note = "not inspected: media type" if self._rules and not body.done else ""
             return self._streamed()
         codings = head.fields.tokens(b"content-encoding")
+        cuts = self._policy.uninspectable is Uninspectable.CUT
+        stream = isStream(head) and not isinstance(body, LengthBody)
         try:
             if head.status == 206:
                 raise Undecodable("a part of the whole (206)")
             types = head.fields.values(b"content-type")
             inspector = Inspector(self._rules, codings, self._policy.decoding, types)
+            if stream and (inspector.encoded or not cuts):
+                raise Undecodable("a stream without an end")
         except Undecodable as problem:
             return self._streamed() if self.uninspectable(str(problem)) else None
         holding = self._policy.holding
-        if self._policy.uninspectable is Uninspectable.CUT and not inspector.encoded:
-            return Cut(self, inspector, self._rules, holding.memory)
+        if stream:
+            self.begin(None)
+        if cuts and not inspector.encoded:
+            return Cut(self, inspector, self._rules, None if stream else holding.memory)
+        if not isinstance(body, LengthBody):
+            self.heldSince = self._clock.seconds()
         return Held(self, inspector, self._rules, holding.memory, holding.disk)
+
+    def heldTooLong(self) -> None:
+        """The response that is held may have no end."""
+        if isinstance(self._delivery, Held):
+            self._delivery.giveUp(f"no end within {self._policy.holding.seconds:g} s")
 
     def _streamed(self) -> Delivery:
         self.begin(None)
@@ -326,6 +337,7 @@ class Exchange:
             self._delimited = self._chunked
             framing = (b"Transfer-Encoding", b"chunked") if self._chunked else None
         self._begun = True
+        self.heldSince = None
         self.status = head.status
         connection = b""
         if not self._keeps():

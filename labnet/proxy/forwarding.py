@@ -156,6 +156,9 @@ def forwardedRequest(
     if inspected:
         fields = fields.without((b"range", b"if-range"))
         _restrictCodings(fields)
+        if b"text/event-stream" in fields.tokens(b"accept"):
+            # A stream can be looked at as it comes only where it has no coding.
+            fields.replace(b"Accept-Encoding", b"identity")
     if b"host" in fields:
         fields.replace(b"Host", route.host)
     else:

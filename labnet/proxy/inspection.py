@@ -26,8 +26,8 @@ __all__ = [
     "Inspector",
     "Rule",
     "Undecodable",
-    "overlap",
     "search",
+    "unfinished",
 ]
 
 #: How much a decoder may give at a time, in bytes: what bounds the memory that a bomb takes.
@@ -122,9 +122,18 @@ def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
     return best
 
 
-def overlap(rules: Sequence[Rule]) -> int:
-    """How many bytes at the end of a piece may be the beginning of a blocked string."""
-    return max((len(spelling) for rule in rules for spelling, _ in rule.wide), default=1) - 1
+def unfinished(rules: Sequence[Rule], data: bytes) -> int:
+    """How many bytes at the end of C{data} are the beginning of a blocked string that may still come."""
+    longest = 0
+    for rule in rules:
+        for spelling, _ in rule.wide:
+            at = data.find(spelling[:1], max(0, len(data) - len(spelling) + 1))
+            while at >= 0 and len(data) - at > longest:
+                if spelling.startswith(data[at:]):
+                    longest = len(data) - at
+                else:
+                    at = data.find(spelling[:1], at + 1)
+    return longest
 
 
 class _Scanner:
@@ -132,7 +141,7 @@ class _Scanner:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._overlap = overlap(rules)
+        self._overlap = max((len(spelling) for rule in rules for spelling, _ in rule.wide), default=1) - 1
         self._tail = b""
         self._beginning = b""
         self.scanned = 0

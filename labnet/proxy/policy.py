@@ -26,11 +26,15 @@ __all__ = [
     "Policy",
     "Uninspectable",
     "blockedAnswer",
+    "isStream",
     "lastAnswer",
     "refusal",
 ]
 
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+#: What is read as it comes, and has no end that is worth waiting for.
+_STREAMS = frozenset((b"text/event-stream", b"multipart/x-mixed-replace"))
 
 #: How much of a blocked string, or of a reason, an answer and the log repeat, in characters.
 _LONGEST_REASON = 300
@@ -98,10 +102,13 @@ class Holding:
 
     @ivar memory: in memory; what is more goes into a temporary file.
     @ivar disk: in all; what is more is uninspectable.
+    @ivar seconds: for how long, if the body does not say how long it is; one that has not ended then is
+        uninspectable. C{0} means "no limit".
     """
 
     memory: int = 2**20
     disk: int = 2**30
+    seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,12 @@ class Policy:
             return False
         mediaType = essence.lower().decode("ascii")
         return mediaType in self.skipTypes or mediaType.partition("/")[0] + "/*" in self.skipTypes
+
+
+def isStream(head: ResponseHead) -> bool:
+    """Whether the body of this response is of a type that goes on for as long as the connection does."""
+    types = head.fields.values(b"content-type")
+    return any(value.partition(b";")[0].strip().lower() in _STREAMS for value in types)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,9 +165,11 @@ class ProxyConnection(ServiceConnection):
         return _over(tunnel.handshakeSince, interception.handshake, now)
 
     def _watchExchange(self, exchange: Exchange, now: float) -> None:
-        phases = self.factory.policy.phases
+        phases, holding = self.factory.policy.phases, self.factory.policy.holding
         if _over(self._halfClosedSince, phases.halfClosed, now) and not exchange.status:
             self.drop("the client left")
+        elif _over(exchange.heldSince, holding.seconds, now):
+            exchange.heldTooLong()
         elif _over(exchange.progressAt, phases.response, now):
             if exchange.clientFull:
                 self.drop("the client does not read")
@@ -492,5 +494,6 @@ class ProxyFactory(ServiceFactory):
     def timeLimits(self) -> tuple[float, ...]:
         phases = self.policy.phases
         handshake = self.interception.handshake if self.interception is not None else 0.0
-        ours = (phases.head, phases.response, phases.linger, phases.halfClosed, handshake)
+        held = self.policy.holding.seconds
+        ours = (phases.head, phases.response, phases.linger, phases.halfClosed, handshake, held)
         return (*super().timeLimits(), *ours)

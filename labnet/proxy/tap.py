@@ -66,6 +66,8 @@ class Options(ServerOptions):
          number(int, "hold-memory", 0)],
         ["hold-disk", None, 2**30, "Bytes of one body held in all, in memory or in a temporary file.",
          number(int, "hold-disk", 0)],
+        ["hold-time", None, 60.0, "Seconds that a body is held that does not say how long it is; 0: no "
+         "limit.", number(float, "hold-time", 0.0)],
         ["max-decoded", None, 2**30, "Bytes of one decoded body; 0: no limit.",
          number(int, "max-decoded", 0)],
         ["max-ratio", None, 100.0, "How many times its size a body may have when it is decoded, from 16 "
@@ -207,7 +209,9 @@ class Options(ServerOptions):
             skipTypes=frozenset(self["skip-type"]),
             blockPage=_read("block-page", page) if page else COURSE_PAGE,
             course404=bool(self["course-404"] or (self.target is not None and not page)),
-            holding=Holding(self["hold-memory"], max(self["hold-memory"], self["hold-disk"])),
+            holding=Holding(
+                self["hold-memory"], max(self["hold-memory"], self["hold-disk"]), self["hold-time"]
+            ),
             decoding=DecodingLimits(self["max-decoded"], self["max-ratio"]),
             heads=HeadLimits(self["max-head"], self["max-target"], self["max-fields"]),
             phases=PhaseLimits(

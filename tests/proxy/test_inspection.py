@@ -24,6 +24,7 @@ from labnet.proxy.inspection import (
     Rule,
     Undecodable,
     search,
+    unfinished,
 )
 from tests.proxy.segments import cut, segmentations
 
@@ -394,6 +395,14 @@ def test_searching() -> None:
     assert search(rules, b"soon, later", "trailers") == Finding(rules[1], "trailers", 0)
     assert search(rules, b"never", "body") is None
     assert search((), b"soon", "body") is None
+
+
+@given(st.text("abS", max_size=12).map(str.encode), st.lists(st.text("abS", min_size=1), min_size=1))
+def test_whatMayBeTheBeginningOfABlockedString(data: bytes, patterns: list[str]) -> None:
+    """The longest end of the data with which one of them begins in one of its spellings."""
+    rules = tuple(Rule(pattern.encode()) for pattern in patterns)
+    beginnings = [s[:size] for rule in rules for s, _ in rule.wide for size in range(len(s))]
+    assert unfinished(rules, data) == max(len(b) for b in beginnings if data.endswith(b))
 
 
 def test_aRuleIsNotEmpty() -> None:

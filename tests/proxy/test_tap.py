@@ -136,10 +136,12 @@ def test_theLimitsReachThePolicy() -> None:
             "Video/*",
             "--allow-upgrade",
             "WebSocket",
+            "--hold-time",
+            "8",
         ],
     )
     policy = options.policy
-    assert (policy.holding.memory, policy.holding.disk) == (10, 10)
+    assert (policy.holding.memory, policy.holding.disk, policy.holding.seconds) == (10, 10, 8.0)
     assert (policy.decoding.size, policy.decoding.ratio) == (7, 3.0)
     assert policy.mostRequestBody == 9
     assert (policy.heads.size, policy.heads.target, policy.heads.fields) == (200, 20, 2)
