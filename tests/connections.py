@@ -110,3 +110,11 @@ def hangUp(protocol: Protocol) -> None:
     transport = protocol.transport
     assert transport.disconnecting
     protocol.connectionLost(Failure(ConnectionAborted()) if transport.disconnected else done())
+
+
+def lingered(protocol: Protocol) -> None:
+    """The peer ends its half after the protocol's last words, and so the connection ends."""
+    assert protocol.transport.halfClosed
+    assert not protocol.transport.disconnecting
+    protocol.readConnectionLost()
+    hangUp(protocol)

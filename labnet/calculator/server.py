@@ -17,9 +17,10 @@ from labnet.calculator.wire import (
     Malformed,
     Profile,
 )
-from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.limits import DatagramLimits, Limits
+from labnet.net.lingering import LingeringConnection, LingeringFactory
+from labnet.net.logs import counted
 from labnet.net.sockets import SocketOptions
 
 __all__ = ["CalculatorDatagramProtocol", "CalculatorFactory", "CalculatorProtocol", "Dialect"]
@@ -54,7 +55,7 @@ class Dialect:
         return self.profile.answer(request, division, self.modulo)
 
 
-class CalculatorProtocol(ServiceConnection):
+class CalculatorProtocol(LingeringConnection):
     """
     One client: its requests are answered in order, each reply in one write, until it closes.
 
@@ -73,7 +74,7 @@ class CalculatorProtocol(ServiceConnection):
     def received(self, data: bytes) -> None:
         for request in self._reader.feed(data):
             if isinstance(request, EndOfSession):
-                self.close("ended by the client")
+                self.endWith(b"", "ended by the client")
                 return
             self.requests += 1
             self.write(self._dialect.answer(request))
@@ -81,10 +82,10 @@ class CalculatorProtocol(ServiceConnection):
             if isinstance(request, Malformed):
                 self.errors += 1
                 if request.fatal:
-                    self.close(request.why)
+                    self.endWith(b"", request.why)
                     return
             if self.requests == self._mostRequests:
-                self.close(f"{self.requests} requests answered")
+                self.endWith(b"", f"{counted(self.requests, 'request')} answered")
                 return
 
     def inputEnded(self) -> None:
@@ -96,10 +97,10 @@ class CalculatorProtocol(ServiceConnection):
 
     def summary(self) -> str:
         malformed = f" ({self.errors} malformed)" if self.errors else ""
-        return f"{self.requests} requests{malformed}, {self.bytesIn} bytes in, {self.bytesOut} out"
+        return f"{counted(self.requests, 'request')}{malformed}, {super().summary()}"
 
 
-class CalculatorFactory(ServiceFactory):
+class CalculatorFactory(LingeringFactory):
     """
     A calculator over a stream.
 

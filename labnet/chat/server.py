@@ -16,7 +16,7 @@ from labnet.chat.wire import LINE, PROMPT, Dialect, Event, Told, clean, weightOf
 from labnet.net.framing import FramingError
 from labnet.net.limits import DatagramLimits, Limits, RateLimit
 from labnet.net.lingering import LingeringConnection, LingeringFactory
-from labnet.net.logs import shown
+from labnet.net.logs import counted, shown
 from labnet.net.sockets import SocketOptions
 
 __all__ = ["ChatConnection", "ChatFactory", "ChatLimits", "LiveRoom", "Member"]
@@ -281,7 +281,7 @@ class ChatConnection(LingeringConnection):
 
     def summary(self) -> str:
         name = f"{shown(self.name)}, " if self.name else ""
-        return f"{name}{self.messages} messages, {self.bytesIn} bytes in, {self.bytesOut} out"
+        return f"{name}{counted(self.messages, 'message')}, {super().summary()}"
 
     def watchTime(self, now: float) -> None:
         limits = self._limits

@@ -33,7 +33,7 @@ from labnet.chat.server import LiveRoom
 from labnet.chat.wire import Dialect, Event, LineReader, clean
 from labnet.net.endpoints import peerHost
 from labnet.net.limits import Limits
-from labnet.net.logs import shown
+from labnet.net.logs import counted, shown
 from labnet.net.site import SiteFactory, connectionOf
 from labnet.net.sockets import SocketOptions
 
@@ -107,9 +107,10 @@ class Browser:
             request.unregisterProducer()
             request.finish()
         self.log.info(
-            "chat browser {host}: {name}, {messages} messages; {outcome}",
+            "chat browser {host}: {name}, {counted}; {outcome}",
             host=self._host,
             name=shown(self.name),
+            counted=counted(self.messages, "message"),
             messages=self.messages,
             outcome=why,
         )

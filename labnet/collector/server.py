@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from labnet.collector.wire import Bounds, Collection, Piece, Pool
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import DatagramLimits, Limits, RateLimit
-from labnet.net.logs import shown
+from labnet.net.logs import counted, shown
 from labnet.net.sockets import SocketOptions
 
 __all__ = ["CollectorFactory", "CollectorProtocol", "appendTo", "openToAppend"]
@@ -59,7 +59,8 @@ class CollectorProtocol(ServiceConnection):
         return bool(self.collection.pieces)
 
     def summary(self) -> str:
-        return f"{len(self.collection.pieces)} pieces, {self.collection.size} bytes kept"
+        pieces = counted(len(self.collection.pieces), "piece")
+        return f"{pieces}, {counted(self.collection.size, 'byte')} kept"
 
 
 class CollectorFactory(ServiceFactory):
@@ -119,11 +120,12 @@ class CollectorFactory(ServiceFactory):
                 self.log.info("collector #{id}: and {rest} more", id=number, rest=len(pieces) - at + 1)
                 break
             self.log.info(
-                "collector #{id} piece {at} after {after:.3f} s, {size} bytes: {data}",
+                "collector #{id} piece {at} after {after:.3f} s, {counted}: {data}",
                 id=number,
                 at=at,
                 after=piece.after,
                 size=len(piece.data),
+                counted=counted(len(piece.data), "byte"),
                 data=shown(piece.data),
             )
 

@@ -116,7 +116,7 @@ class FilesConnection(LingeringConnection):
     def summary(self) -> str:
         more = self._didInAll - len(self._didFirst)
         did = ", ".join(self._didFirst) + (f" and {more} more" if more else "")
-        return f"{did or 'nothing'}, {self.bytesIn} bytes in, {self.bytesOut} out"
+        return f"{did or 'nothing'}, {super().summary()}"
 
     def did(self, what: str) -> None:
         """Something is done. The log has the first few, and how many there were: it may go on for days."""

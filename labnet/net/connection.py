@@ -32,7 +32,7 @@ from zope.interface import implementer
 
 from labnet.net.endpoints import describe, peerHost
 from labnet.net.limits import Limits, PeerCount
-from labnet.net.logs import Tally
+from labnet.net.logs import Tally, counted
 from labnet.net.sockets import SocketOptions
 from labnet.net.tls import sentenceOf
 
@@ -127,7 +127,7 @@ class ServiceConnection(Protocol):
 
     def summary(self) -> str:
         """What happened on this connection, in a few words for the log."""
-        return f"{self.bytesIn} bytes in, {self.bytesOut} out"
+        return f"{counted(self.bytesIn, 'byte')} in, {self.bytesOut} out"
 
     # What a service does.
 

@@ -20,6 +20,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 
 from labnet.net.endpoints import DatagramTarget, isHost
+from labnet.net.logs import counted
 
 __all__ = ["Asker", "DatagramReactor", "ask"]
 
@@ -142,8 +143,8 @@ class _Line(DatagramProtocol):
         question, self._timer = self._question, None
         assert question is not None
         if question.sent == question.tries:
-            plural = "try" if question.tries == 1 else "tries"
-            problem = f"no answer from {self._target} in {question.tries} {plural}"
+            tries = counted(question.tries, "try", "tries")
+            problem = f"no answer from {self._target} in {tries}"
             self._end(Failure(TimeoutError(string=problem)))
             return
         if question.sent:

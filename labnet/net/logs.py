@@ -17,7 +17,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent
 from zope.interface import provider
 
-__all__ = ["ProcessLog", "Tally", "jsonLogObserver", "openLog", "processLog", "shown"]
+__all__ = ["ProcessLog", "Tally", "counted", "jsonLogObserver", "openLog", "processLog", "shown"]
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """So many of them: C{1 reply}, C{2 replies}. C{several} is C{one} with an s unless given."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def shown(data: bytes | str, limit: int = 60) -> str:

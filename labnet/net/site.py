@@ -25,8 +25,10 @@ from twisted.web.server import Request, Site
 from zope.interface import alsoProvides, implementer
 
 from labnet.net.agreement import HTTP
-from labnet.net.connection import ServiceConnection, ServiceFactory
+from labnet.net.connection import ServiceConnection
 from labnet.net.limits import Limits
+from labnet.net.lingering import LingeringConnection, LingeringFactory
+from labnet.net.logs import counted
 from labnet.net.sockets import SocketOptions
 
 __all__ = ["SiteConnection", "SiteFactory", "connectionOf"]
@@ -49,8 +51,7 @@ class _BoundedRequest(Request):
             if self._left >= 0:
                 super().handleContentChunk(data)  # type: ignore[no-untyped-call]
             else:
-                connectionOf(self).write(_TOO_LARGE)
-                connectionOf(self).close("a body that is too large")
+                connectionOf(self).endWith(_TOO_LARGE, "a body that is too large")
 
     def process(self) -> None:
         if self._left >= 0:
@@ -99,7 +100,7 @@ class _Below:
         self.write(b"".join(data))
 
     def loseConnection(self) -> None:
-        self._connection.close()
+        self._connection.endWith(b"", "")
 
     def abortConnection(self) -> None:
         self._connection.drop("given up")
@@ -129,7 +130,7 @@ class _Below:
         self._connection.close()
 
 
-class SiteConnection(ServiceConnection):
+class SiteConnection(LingeringConnection):
     """
     One HTTP connection.
 
@@ -186,14 +187,14 @@ class SiteConnection(ServiceConnection):
     @property
     def closing(self) -> bool:
         """Whether it ends: there is nothing more to read, and nothing to add."""
-        return self._closing
+        return self._closing or self.lingering
 
     @property
     def busy(self) -> bool:
-        return self._begun and not self.streaming
+        return self._begun and not self.streaming and not self.lingering
 
     def summary(self) -> str:
-        return f"{self.requests} requests, {self.bytesIn} bytes in, {self.bytesOut} out"
+        return f"{counted(self.requests, 'request')}, {super().summary()}"
 
     def watchTime(self, now: float) -> None:
         limit = self.factory.requestTimeout
@@ -204,7 +205,7 @@ class SiteConnection(ServiceConnection):
         super().watchTime(now)
 
 
-class SiteFactory(ServiceFactory):
+class SiteFactory(LingeringFactory):
     """
     Serves a tree of resources.
 

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.limits import Limits
 from labnet.net.lingering import LingeringConnection, LingeringFactory
+from labnet.net.logs import counted
 from labnet.net.sockets import SocketOptions
 from labnet.netcopy.registry import Checksums
 from labnet.netcopy.wire import STORED, Lookup, Request, RequestReader
@@ -74,7 +75,7 @@ class ChecksumProtocol(LingeringConnection):
         return self._reader.pending
 
     def summary(self) -> str:
-        return f"{self.answered} requests answered"
+        return f"{counted(self.answered, 'request')} answered"
 
 
 class ChecksumFactory(LingeringFactory):

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
+from labnet.net.logs import counted
 from labnet.net.outcome import explain
 from labnet.net.sockets import SocketOptions
 from labnet.netcopy.saving import Copy
@@ -107,7 +108,7 @@ class NetcopyProtocol(ServiceConnection):
         return self.size > 0 or self._copy is None
 
     def summary(self) -> str:
-        return f"{self.size} bytes"
+        return counted(self.size, "byte")
 
 
 class NetcopyFactory(ServiceFactory):
@@ -162,9 +163,10 @@ class NetcopyFactory(ServiceFactory):
         finally:
             copy.discard()
         self.log.info(
-            "netcopy #{id}: {verdict}: {size} bytes, md5 {digest}{saved}{problem}",
+            "netcopy #{id}: {verdict}: {counted}, md5 {digest}{saved}{problem}",
             id=connection.connectionId,
             verdict="CSUM OK" if problem is None else "CSUM CORRUPTED",
+            counted=counted(copy.size, "byte"),
             size=copy.size,
             digest=copy.digest,
             saved=f", saved as {saved}" if saved else "",

@@ -17,6 +17,7 @@ from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.endpoints import DatagramTarget
 from labnet.net.exchange import DatagramReactor
 from labnet.net.limits import DatagramLimits
+from labnet.net.logs import counted
 from labnet.relay.client import DatagramUpstream
 from labnet.relay.server import Tamperer
 from labnet.relay.wire import Tampering
@@ -140,12 +141,13 @@ class DatagramRelay(ServiceDatagramProtocol):
         client.upstream.close()
         tampered = f", {client.tamperer.changed} tampered with" if client.tamperer.changed else ""
         self.log.info(
-            "{service} #{id} udp:{host}:{port}: {requests} datagrams in, {replies} out{tampered}; "
+            "{service} #{id} udp:{host}:{port}: {counted} in, {replies} out{tampered}; "
             "{outcome} after {seconds:.3f} s",
             service=self.service,
             id=client.connectionId,
             host=f"[{host}]" if ":" in host else host,
             port=client.address[1],
+            counted=counted(client.requests, "datagram"),
             requests=client.requests,
             replies=client.replies,
             tampered=tampered,

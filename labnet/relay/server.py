@@ -16,7 +16,7 @@ from labnet.calculator.arithmetic import Calculation, Fault
 from labnet.calculator.wire import DEFAULT_PROFILE, EndOfSession, Malformed, Profile, Received
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
-from labnet.net.logs import shown
+from labnet.net.logs import counted, shown
 from labnet.net.outcome import explain
 from labnet.net.sockets import SocketOptions
 from labnet.net.splice import Splice
@@ -152,12 +152,12 @@ class RequestRelay(ServiceConnection):
         counts = self.counts
         notes = [
             (self.malformed, f"{self.malformed} malformed"),
-            (counts.retries, f"{counts.retries} retries"),
+            (counts.retries, counted(counts.retries, "retry", "retries")),
             (counts.unanswered, f"{counts.unanswered} unanswered ({counts.why})"),
             (counts.hits or counts.misses, f"cache {counts.hits} hits {counts.misses} misses"),
             (self._tamperer.changed, f"{self._tamperer.changed} tampered with"),
         ]
-        happened = ", ".join([f"{self.requests} requests", *(note for count, note in notes if count)])
+        happened = ", ".join([counted(self.requests, "request"), *(note for count, note in notes if count)])
         return f"{happened}, {super().summary()}"
 
     def _advance(self) -> None:

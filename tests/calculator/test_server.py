@@ -10,7 +10,6 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from labnet.calculator.arithmetic import Calculation, Division
@@ -22,6 +21,7 @@ from labnet.calculator.server import (
 )
 from labnet.calculator.wire import PROFILES
 from labnet.net.limits import DatagramLimits, Limits
+from tests.connections import TCPTransport, lingered
 
 NAMES = list(PROFILES)
 QUESTION = struct.pack("<ii1s", 12, 34, b"+")
@@ -29,22 +29,10 @@ ANSWER = struct.pack("<ii1s", 46, 0, b"R")
 ERROR = struct.pack("<ii1s", 0, 0, b"E")
 
 
-class CountingTransport(StringTransport):
-    """Keeps each write apart."""
-
-    def __init__(self) -> None:
-        super().__init__(peerAddress=IPv4Address("TCP", "192.0.2.1", 4711))
-        self.writes: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        super().write(data)
-        self.writes.append(data)
-
-
-def connect(factory: CalculatorFactory) -> tuple[CalculatorProtocol, CountingTransport]:
+def connect(factory: CalculatorFactory) -> tuple[CalculatorProtocol, TCPTransport]:
     protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 4711))
     assert isinstance(protocol, CalculatorProtocol)
-    transport = CountingTransport()
+    transport = TCPTransport()
     protocol.makeConnection(transport)
     return protocol, transport
 
@@ -64,7 +52,7 @@ def test_oneWriteForEachReply(clock: Clock, name: str) -> None:
         protocol, transport = connect(CalculatorFactory(clock, Dialect(profile)))
         for at in range(0, len(stream), size):
             protocol.dataReceived(stream[at : at + size])
-        assert transport.writes == expected
+        assert transport.pieces == expected
         assert not transport.disconnecting
         lose(protocol)
 
@@ -78,7 +66,7 @@ def test_clientsDoNotDisturbEachOther(clock: Clock) -> None:
     for good, wrong in zip(QUESTION, bad, strict=True):
         one.dataReceived(bytes([good]))
         two.dataReceived(bytes([wrong]))
-    assert (first.writes, second.writes) == ([ANSWER], [ERROR])
+    assert (first.pieces, second.pieces) == ([ANSWER], [ERROR])
     lose(one)
     lose(two)
 
@@ -89,11 +77,11 @@ def test_requestsPerConnection(clock: Clock) -> None:
     protocol.dataReceived(QUESTION)
     assert not transport.disconnecting
     protocol.dataReceived(QUESTION * 5)
-    assert transport.writes == [ANSWER] * 2
-    assert transport.disconnecting
+    assert transport.pieces == [ANSWER] * 2
+    assert transport.halfClosed
     protocol.dataReceived(QUESTION)
-    assert transport.writes == [ANSWER] * 2
-    lose(protocol)
+    assert transport.pieces == [ANSWER] * 2
+    lingered(protocol)
     assert protocol.outcome == "2 requests answered"
 
 
@@ -103,18 +91,18 @@ def test_xEndsTheSession(clock: Clock, name: str) -> None:
     protocol, transport = connect(CalculatorFactory(clock, Dialect(PROFILES[name])))
     request = struct.pack("<i1s3xi", 1, b"+", 2)
     protocol.dataReceived(request + struct.pack("<i1s3xi", 0, b"X", 0) + request)
-    assert len(transport.writes) == 1
-    assert transport.disconnecting
-    lose(protocol)
+    assert len(transport.pieces) == 1
+    assert transport.halfClosed
+    lingered(protocol)
     assert protocol.outcome == "ended by the client"
 
 
 def test_anAbsurdLengthIsAnsweredThenTheConnectionEnds(clock: Clock) -> None:
     protocol, transport = connect(CalculatorFactory(clock, Dialect(PROFILES["framed"])))
     protocol.dataReceived(b"\xff\xff\xff\xff")
-    assert transport.writes == [ERROR]
-    assert transport.disconnecting
-    lose(protocol)
+    assert transport.pieces == [ERROR]
+    assert transport.halfClosed
+    lingered(protocol)
 
 
 def test_theEndOfTheInput(clock: Clock) -> None:
@@ -122,7 +110,7 @@ def test_theEndOfTheInput(clock: Clock) -> None:
     protocol, transport = connect(CalculatorFactory(clock))
     protocol.dataReceived(QUESTION)
     protocol.readConnectionLost()
-    assert transport.writes == [ANSWER]
+    assert transport.pieces == [ANSWER]
     assert transport.disconnecting
     lose(protocol)
     assert protocol.outcome == "closed by the peer"
@@ -132,7 +120,7 @@ def test_theEndOfTheInputInTheMiddleOfARequest(clock: Clock) -> None:
     protocol, transport = connect(CalculatorFactory(clock))
     protocol.dataReceived(QUESTION[:5])
     protocol.readConnectionLost()
-    assert transport.writes == []
+    assert transport.pieces == []
     assert transport.disconnecting
     lose(protocol)
     assert protocol.outcome == "closed in the middle of a request"
@@ -145,7 +133,7 @@ def test_aClientThatIsAlwaysInTheMiddleOfARequestIsNotIdle(clock: Clock) -> None
     for _ in range(10):
         clock.pump([1.0] * 4)
         protocol.dataReceived(QUESTION[1:] + QUESTION[:1])
-    assert len(transport.writes) == 10
+    assert len(transport.pieces) == 10
     assert not transport.disconnecting
     clock.pump([1.0] * 11)
     assert transport.disconnecting
@@ -162,7 +150,7 @@ def test_aStoppingServiceWaitsForTheRestOfARequest(clock: Clock) -> None:
     clock.pump([0.001] * 5)
     assert not transport.disconnecting
     protocol.dataReceived(QUESTION[4:])
-    assert transport.writes == [ANSWER]
+    assert transport.pieces == [ANSWER]
     assert transport.disconnecting
     assert not finished.called
     lose(protocol)

@@ -180,7 +180,7 @@ def test_theLog(world: World) -> None:
     ann.post(b"/leave")
     globalLogPublisher.removeObserver(observe)
     assert [line for line in lines if "browser" in line] == [
-        'chat browser 127.0.0.1: "\\xe9va", 1 messages; left'
+        'chat browser 127.0.0.1: "\\xe9va", 1 message; left'
     ]
     assert "secret" not in "".join(lines)
 

@@ -166,7 +166,7 @@ def test_aResetIsNoBug(clock: Clock) -> None:
 def test_theLineOfTheLog(clock: Clock) -> None:
     protocol, _ = connected(clock)
     protocol.dataReceived(b"x")
-    assert protocol.summary() == "1 replies, 1 bytes in, 7 out"
+    assert protocol.summary() == "1 reply, 1 byte in, 7 out"
     protocol.connectionLost(done())
 
 
@@ -179,7 +179,7 @@ class Elsewhere:
     """Lets every service believe that it is the only one of its process, as in processes of their own."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(netDatagram, "_isOurs", lambda address: False)
+        monkeypatch.setattr(netDatagram, "_isOurs", lambda host, port: False)
 
 
 def serving(

@@ -170,7 +170,7 @@ def test_stoppingAnswersWhatWasReceived(tmp_path: Path) -> None:
         assert client.recv(100) == struct.pack("<ii1s", 46, 0, b"R")
         assert client.recv(100) == b""
         running.wait()
-        running.waitFor("1 requests, 9 bytes in, 9 out; service stopped")
+        running.waitFor("1 request, 9 bytes in, 9 out; service stopped")
 
 
 # TCP to TCP
@@ -374,7 +374,7 @@ def test_twoUDPClientsAndAStudentsServer(tmp_path: Path) -> None:
             assert anna.stdout.split() == ["ANNA", "AGAIN"], anna.stderr
             assert berta.stdout.split() == ["BERTA"], berta.stderr
             running.waitFor(r"2 datagrams in, 2 out; silent for 0\.5 s")
-            running.waitFor(r"1 datagrams in, 1 out; silent for 0\.5 s")
+            running.waitFor(r"1 datagram in, 1 out; silent for 0\.5 s")
         first, second, third = (line for line in server.output if line.startswith("from"))
         assert first == second != third
 

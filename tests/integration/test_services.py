@@ -66,7 +66,7 @@ def calculator(tmp_path: Path) -> Iterator[Calculator]:
     """Afterwards it is alive, has the descriptors that it had before, and has written no traceback."""
     with Calculator(tmp_path) as calculator:
         calculator.calculates()
-        eventually(lambda: "1 requests" in calculator.text, "the first connection is gone")
+        eventually(lambda: "1 request" in calculator.text, "the first connection is gone")
         before = calculator.descriptors
         yield calculator
         calculator.calculates()

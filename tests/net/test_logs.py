@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, LogPublisher
 from twisted.python.failure import Failure
 
-from labnet.net.logs import Tally, jsonLogObserver, openLog, shown
+from labnet.net.logs import Tally, counted, jsonLogObserver, openLog, shown
 
 
 @given(st.one_of(st.binary(), st.text()))
@@ -94,3 +94,8 @@ def test_openLog(tmp_path: object) -> None:
             stream.write("line\n")
     with open(f"{tmp_path}/log") as stream:
         assert stream.read() == "line\n" * 2
+
+
+def test_oneIsNotSeveral() -> None:
+    assert [counted(number, "byte") for number in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]
+    assert [counted(number, "reply", "replies") for number in (1, 2)] == ["1 reply", "2 replies"]

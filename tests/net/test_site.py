@@ -17,7 +17,7 @@ from zope.interface import directlyProvides
 from labnet.net.limits import Limits
 from labnet.net.site import SiteConnection, SiteFactory, connectionOf
 from tests.conftest import LoggedFailures
-from tests.connections import TCPTransport, done, hangUp
+from tests.connections import TCPTransport, done, hangUp, lingered
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -93,7 +93,7 @@ def test_theConnectionEndsAsHTTPSays(world: World) -> None:
     connection, transport = world.connect()
     connection.dataReceived(b"GET / HTTP/1.0\r\n\r\n")
     assert transport.value().endswith(b"hello")
-    hangUp(connection)
+    lingered(connection)
 
 
 def test_isItSecure(world: World) -> None:
@@ -107,7 +107,7 @@ def test_nonsense(world: World) -> None:
     connection, transport = world.connect()
     connection.dataReceived(b"\x16\x03\x01 nonsense\r\n\r\n")
     assert transport.value().startswith(b"HTTP/1.1 400 ")
-    hangUp(connection)
+    lingered(connection)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_aBodyThatIsTooLarge(world: World, head: bytes) -> None:
             connection.dataReceived(stream[at : at + size])
         assert transport.value().startswith(b"HTTP/1.1 413 ")
         assert transport.value().count(b"HTTP/1.1") == 1
-        hangUp(connection)
+        lingered(connection)
 
 
 def test_aBodyThatFits(world: World) -> None:

@@ -112,7 +112,7 @@ def test_aSilentClientIsForgotten(logged: list[str]) -> None:
     assert len(relay.relay) == relay.ways == 0
     lines = [line for line in logged if "silent for 30 s" in line]
     assert len(lines) == 2
-    assert "1 datagrams in, 1 out" in lines[0]
+    assert "1 datagram in, 1 out" in lines[0]
     assert "2 datagrams in, 2 out" in lines[1]
     anna.send(b"back", RELAY)
     relay.network.settle()

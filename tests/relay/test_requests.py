@@ -177,7 +177,7 @@ def test_aLostDatagramIsSentAgain() -> None:
     assert relay.transport.pieces == []
     relay.network.pass_(1.0)
     assert relay.transport.pieces == [reply(46)]
-    assert "1 requests, 2 retries" in relay.client.summary()
+    assert "1 request, 2 retries" in relay.client.summary()
     relay.end()
 
 
