@@ -15,6 +15,7 @@ from labnet.echo.wire import Echo, Pieces, Style, answerDatagram
 from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.limits import DatagramLimits, Limits
 from labnet.net.lingering import LingeringConnection, LingeringFactory
+from labnet.net.logs import counted
 from labnet.net.sockets import SocketOptions
 
 __all__ = ["EchoDatagramProtocol", "EchoFactory", "EchoProtocol"]
@@ -57,7 +58,7 @@ class EchoProtocol(LingeringConnection):
         return self._echo.pending
 
     def summary(self) -> str:
-        return f"{self.replies} replies, {super().summary()}"
+        return f"{counted(self.replies, 'reply', 'replies')}, {super().summary()}"
 
 
 class EchoFactory(LingeringFactory):
