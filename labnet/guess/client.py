@@ -160,9 +160,9 @@ async def play(
                 break
             search.heard(answer)
         raise ClientError("the server answers a guess with yes or no", ExitStatus.NOT_UNDERSTOOD)
-    except AnswerNotUnderstood as error:
+    except BaseException as error:
+        # However it ends, cancelled or never waited for, it does not stay connected.
         client.close()
-        raise ClientError(str(error), ExitStatus.NOT_UNDERSTOOD) from error
-    except BaseException:
-        client.close()
+        if isinstance(error, AnswerNotUnderstood):
+            raise ClientError(str(error), ExitStatus.NOT_UNDERSTOOD) from error
         raise

@@ -59,6 +59,7 @@ def inThread(
         try:
             outcome = work()
         except Exception:
+            # Whatever it is belongs to who asked, and would be lost with this thread.
             outcome = Failure()
         reactor.callFromThread(tell, outcome)
 

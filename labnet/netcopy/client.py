@@ -282,7 +282,10 @@ async def netcopy(
         except CancelledError:
             raise
         except Exception as error:
+            # An endpoint may fail with anything; which of the two servers it was has to be said.
             sentence, status = explain(Failure())
+            if status is ExitStatus.BUG:
+                raise
             raise ClientError(f"the checksum server: {sentence}", status) from error
         await copy.close()
         return copy.size, digest

@@ -158,9 +158,9 @@ class RequestReader:
             raise NotUnderstood("KI with more than an identifier")
         return self._lookup(at - 2, at - 2)
 
-    def _lookup(self, end: int, next: int) -> Lookup:
+    def _lookup(self, end: int, following: int) -> Lookup:
         lookup = Lookup(_identifier(bytes(self._buffer[3:end])))
-        del self._buffer[:next]
+        del self._buffer[:following]
         return lookup
 
     def _nextAnnouncement(self) -> Request | None:
