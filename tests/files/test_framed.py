@@ -4,8 +4,6 @@ The framed protocol, over transports in memory.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,31 +12,22 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from labnet.files.refusal import Refusal, Trouble
-from labnet.files.server import CourseFactory, FramedConnection, FramedFactory
+from labnet.files.server import CourseFactory, FramedFactory
 from labnet.files.store import StoreLimits
 from labnet.files.wire import (
     FileHead,
-    FramedReader,
     Get,
-    Head,
     List,
     Listing,
     Put,
     Ready,
     Stored,
     encodeHead,
-    parseReply,
 )
-from labnet.net.limits import Limits
 from tests.conftest import LoggedFailures
 from tests.connections import TCPTransport, hangUp
-from tests.files.world import Threads, connected, content, descriptors, drain, lose, scratch, shelfOf
-
-DATA = b"some bytes of a file"
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+from tests.files.clients import DATA, Answers, digest, end, framed
+from tests.files.world import connected, content, drain, lose, scratch, shelfOf
 
 
 @pytest.fixture
@@ -46,76 +35,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_bytes(DATA)
     return tmp_path / "folder"
-
-
-@pytest.fixture(autouse=True)
-def noDescriptorsLeft() -> Iterator[None]:
-    before = descriptors()
-    yield
-    assert descriptors() == before
-
-
-# The framed protocol
-
-
-def framed(folder: Path, clock: Clock, **options: object) -> FramedConnection:
-    connection = connected(FramedFactory(clock, shelfOf(folder, clock, **options)))  # type: ignore[arg-type]
-    assert isinstance(connection, FramedConnection)
-    return connection
-
-
-class Answers:
-    """What a server has answered, taken apart."""
-
-    def __init__(self, connection: FramedConnection) -> None:
-        self.connection = connection
-        self._reader = FramedReader()
-
-    def ask(self, *requests: Head) -> None:
-        self.connection.dataReceived(b"".join(map(encodeHead, requests)))
-
-    def next(self) -> Listing | FileHead | Ready | Stored | Refusal | None:
-        self._reader.feed(drain(self.connection))
-        head = self._reader.head()
-        try:
-            return parseReply(head) if head is not None else None
-        except Refusal as refusal:
-            return refusal
-
-    def trouble(self) -> Trouble:
-        refusal = self.next()
-        assert isinstance(refusal, Refusal)
-        assert "/" not in str(refusal)
-        return refusal.trouble
-
-    def content(self, count: int) -> bytes:
-        self._reader.expect(count)
-        content = self._reader.content()
-        assert not self._reader.contentLeft
-        return content
-
-    def get(self, name: str, offset: int = 0) -> tuple[FileHead, bytes]:
-        self.ask(Get(name, offset))
-        head = self.next()
-        assert isinstance(head, FileHead)
-        return head, self.content(head.size - head.offset)
-
-    def put(self, name: str, data: bytes, *, replace: bool = False) -> Stored | Refusal:
-        self.ask(Put(name, len(data), digest(data), None, replace, "joe", "secret"))
-        ready = self.next()
-        if isinstance(ready, Refusal):
-            return ready
-        assert ready == Ready()
-        self.connection.dataReceived(data)
-        stored = self.next()
-        assert isinstance(stored, (Stored, Refusal))
-        return stored
-
-
-def end(answers: Answers) -> None:
-    """The client is done."""
-    answers.connection.readConnectionLost()
-    hangUp(answers.connection)
 
 
 def test_aFileFromAnOffset(folder: Path, clock: Clock) -> None:
@@ -404,147 +323,3 @@ def test_aFileThatShrinksIsNotPaddedNorWaitedFor(folder: Path, clock: Clock) -> 
     drain(connection)
     assert transport.disconnected
     hangUp(connection)
-
-
-# What takes a while
-
-
-def test_theDigestIsComputedOnce(folder: Path, clock: Clock) -> None:
-    """For all who ask meanwhile, and for all who come later, until the file changes."""
-    threads = Threads()
-    shelf = shelfOf(folder, clock, inThread=threads)
-    factory = FramedFactory(clock, shelf)
-    clients = [Answers(connected(factory)) for _ in range(5)]  # type: ignore[arg-type]
-    for client in clients:
-        client.ask(Get("file"))
-        assert client.next() is None
-    assert len(threads.waiting) == 1
-    threads.runOne()
-    for client in clients:
-        assert isinstance(client.next(), FileHead)
-        assert client.content(len(DATA)) == DATA
-    clients[0].get("file")
-    assert not threads.waiting
-    (folder / "file").write_bytes(b"changed")
-    clients[0].ask(Get("file"))
-    threads.runOne()
-    changed = clients[0].next()
-    assert isinstance(changed, FileHead)
-    assert changed.sha256 == digest(b"changed")
-    for client in clients:
-        lose(client.connection)
-
-
-def test_whoeverLeavesDuringTheDigestLeavesNothing(folder: Path, clock: Clock) -> None:
-    """The thread ends by itself, and its descriptor is closed then and not before."""
-    threads = Threads()
-    connection = framed(folder, clock, inThread=threads)
-    connection.dataReceived(encodeHead(Get("file")))
-    lose(connection)
-    threads.runOne()
-
-
-def test_whatCameWholeIsKeptEvenIfNobodyWaits(folder: Path, clock: Clock) -> None:
-    """The peer vanishes while its upload is brought to the disk."""
-    threads = Threads()
-    connection = framed(folder, clock, inThread=threads)
-    connection.dataReceived(encodeHead(Put("new", 5, digest(b"hello"), None, False, "joe", "secret")))
-    threads.runOne()
-    connection.dataReceived(b"hello")
-    lose(connection)
-    while threads.waiting:
-        threads.runOne()
-    assert content(folder) == {"file": DATA, "new": b"hello"}
-
-
-# Limits
-
-
-def test_aRateOfBytesASecond(folder: Path, clock: Clock) -> None:
-    (folder / "file").write_bytes(b"x" * 100_000)
-    connection = framed(folder, clock, rate=10_000)
-    connection.dataReceived(encodeHead(Get("file")))
-    received = len(drain(connection))
-    for _ in range(70):
-        clock.advance(0.1)
-        received += len(drain(connection))
-    assert 75_000 <= received <= 85_000
-    lose(connection)
-
-
-def test_aRateForUploads(folder: Path, clock: Clock) -> None:
-    """Who sends faster is not read from for a while."""
-    answers = Answers(framed(folder, clock, rate=10_000))
-    transport = answers.connection.transport
-    assert isinstance(transport, TCPTransport)
-    answers.ask(Put("new", 100_000, digest(b"x" * 100_000), None, False, "joe", "secret"))
-    assert answers.next() == Ready()
-    seconds = 0.0
-    for _ in range(10):
-        while not transport.reading:
-            clock.advance(0.1)
-            seconds += 0.1
-        answers.connection.dataReceived(b"x" * 10_000)
-    assert 7 <= seconds <= 10
-    assert isinstance(answers.next(), Stored)
-    lose(answers.connection)
-
-
-def idle(
-    folder: Path,
-    clock: Clock,
-    start: Callable[[FramedConnection], object],
-    step: Callable[[FramedConnection], object],
-) -> float:
-    """How long a connection lasts on which this happens each second."""
-    factory = FramedFactory(clock, shelfOf(folder, clock), limits=Limits(idleTimeout=10))
-    connection = connected(factory)
-    assert isinstance(connection, FramedConnection)
-    transport = connection.transport
-    assert isinstance(transport, TCPTransport)
-    start(connection)
-    for second in range(60):
-        if transport.disconnected:
-            hangUp(connection)
-            return second
-        step(connection)
-        clock.pump([0.25] * 4)
-    lose(connection)
-    return 60
-
-
-def announce(connection: FramedConnection) -> None:
-    connection.dataReceived(encodeHead(Put("new", 2**20 * 100, digest(b""), None, False, "joe", "secret")))
-
-
-def test_whoSendsAByteASecondIsIdle(folder: Path, clock: Clock) -> None:
-    assert 9 <= idle(folder, clock, announce, lambda connection: connection.dataReceived(b"x")) <= 12
-    assert content(folder) == {"file": DATA}
-
-
-def test_whoSendsWithoutPauseIsNot(folder: Path, clock: Clock) -> None:
-    assert idle(folder, clock, announce, lambda connection: connection.dataReceived(b"x" * 10_000)) == 60
-
-
-def test_whoDoesNotReadIsIdle(folder: Path, clock: Clock) -> None:
-    (folder / "file").write_bytes(b"x" * 10_000_000)
-    start = encodeHead(Get("file"))
-    assert (
-        9
-        <= idle(folder, clock, lambda connection: connection.dataReceived(start), lambda connection: None)
-        <= 12
-    )
-
-
-def test_aServiceThatStopsLetsAFileEnd(folder: Path, clock: Clock) -> None:
-    (folder / "file").write_bytes(b"x" * 1_000_000)
-    factory = FramedFactory(clock, shelfOf(folder, clock))
-    connection = connected(factory)
-    connection.dataReceived(encodeHead(Get("file")))
-    finished = factory.finish()
-    clock.pump([0.01] * 20)
-    assert not finished.called
-    assert len(drain(connection)) > 1_000_000
-    clock.pump([0.03] * 20)
-    hangUp(connection)
-    assert finished.called

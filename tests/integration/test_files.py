@@ -1,5 +1,5 @@
 """
-The folder against the course's programs, both ways, against curl, and against a full disk, as processes.
+The folder against the course's programs, both ways, against our client, curl and a browser.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.browser import Browser
+from tests.integration.fileserver import LISTEN, client, leftovers, passwordFile, port
 from tests.integration.processes import (
     BIN,
     ENVIRONMENT,
     PATIENCE,
     Running,
     Twistd,
-    eventually,
     labnet,
     need,
     student,
@@ -104,13 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("passwords") / "passwords"
-    line = labnet("files", "password", "joe", "--password-from", "-", stdin="secret\n").stdout
-    path.write_text(f"# who may write\n{line}")
-    return path
-
-
-LISTEN = [word for kind in ("course", "framed", "http") for word in ("--listen", f"{kind}=tcp:0")]
+    return passwordFile(tmp_path_factory.mktemp("passwords"))
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +114,6 @@ def server(folder: Path, passwords: Path, tmp_path_factory: pytest.TempPathFacto
     arguments = ["--folder", str(folder), "--password-file", str(passwords), "--pause", "0.2", *LISTEN]
     with Twistd(tmp_path_factory.mktemp("server"), "labnet-files", *arguments) as server:
         yield server
-
-
-def port(server: Twistd, kind: str) -> int:
-    return server.port(f"files ({kind})")
 
 
 # The course's programs
@@ -211,10 +201,6 @@ def test_ourCommandAgainstTheCoursesServer(folder: Path, tmp_path: Path) -> None
 
 
 # Our own client
-
-
-def client(server: Twistd, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return labnet("files", "--connect", f"tcp:127.0.0.1:{port(server, 'framed')}", *arguments)
 
 
 def test_getPutAndList(server: Twistd, folder: Path, tmp_path: Path) -> None:
@@ -393,233 +379,6 @@ def test_whoSendsTooMuchIsTold(tmp_path: Path, passwords: Path) -> None:
         assert leftovers(folder) == []
 
 
-# The disk, and who vanishes
-
-
-def leftovers(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_aDiskThatFillsUp(tmp_path: Path, passwords: Path) -> None:
-    """The system's limit on the size of files is met in the middle: an answer, no rest, and it goes on."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "old").write_bytes(b"whole")
-    (tmp_path / "password").write_text("secret")
-    (tmp_path / "big").write_bytes(os.urandom(2_000_000))
-    limit = (
-        "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); "
-        "os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    command = [
-        sys.executable,
-        "-c",
-        limit,
-        str(BIN / "twistd"),
-        "-n",
-        "--pidfile=",
-        "labnet-files",
-        "--folder",
-        str(folder),
-    ]
-    with Running([*command, "--password-file", str(passwords), *LISTEN], cwd=tmp_path) as running:
-        framed = running.waitFor(r"files \(framed\) listens on tcp:.*:(\d+)$")[1]
-        http = running.waitFor(r"files \(http\) listens on tcp:.*:(\d+)$")[1]
-        put = [
-            "files",
-            "put",
-            str(tmp_path / "big"),
-            "--as",
-            "old",
-            "--replace",
-            "-u",
-            "joe",
-            "--password-from",
-            str(tmp_path / "password"),
-        ]
-        result = labnet(*put, "-c", f"tcp:127.0.0.1:{framed}")
-        assert (result.returncode, result.stderr) == (
-            1,
-            "labnet files: the server refuses: the disk has no room for it\n",
-        )
-        url = f"http://127.0.0.1:{http}/new"
-        answer = subprocess.run(
-            [need("curl"), "-s", "-w", "%{http_code}", "-o", "/dev/null", "-u", "joe:secret", "-T",
-            str(tmp_path / "big"), url],
-            capture_output=True, env=ENVIRONMENT, check=False,
-        )  # fmt: skip
-        assert answer.stdout == b"507"
-        assert leftovers(folder) == ["old"]
-        assert (folder / "old").read_bytes() == b"whole"
-        got = labnet("files", "get", "old", "-o", str(tmp_path / "got"), "-c", f"tcp:127.0.0.1:{framed}")
-        assert got.returncode == 0
-        assert "Traceback" not in running.text
-
-
-@pytest.mark.parametrize("reset", [False, True])
-def test_aPeerThatVanishesInTheMiddle(server: Twistd, folder: Path, reset: bool) -> None:
-    import json
-
-    before = leftovers(folder)
-    head = json.dumps(
-        {
-            "request": "put",
-            "name": "half",
-            "size": 1_000_000,
-            "sha256": "0" * 64,
-            "user": "joe",
-            "password": "secret",
-        }
-    ).encode()
-    with socket.create_connection(("127.0.0.1", port(server, "framed"))) as peer:
-        peer.sendall(len(head).to_bytes(4, "big") + head)
-        assert b"ready" in peer.recv(1024)
-        peer.sendall(b"x" * 500_000)
-        eventually(
-            lambda: any(path.stat().st_size for path in folder.glob(".upload-*.part")), "bytes arrive"
-        )
-        if reset:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    eventually(lambda: leftovers(folder) == before, "the rest is removed")
-
-
-def test_aKilledServerLeavesNothingVisible(tmp_path: Path, passwords: Path) -> None:
-    """And the next one removes what it had begun."""
-    import json
-
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    arguments = ["labnet-files", "--folder", str(folder), "--password-file", str(passwords), *LISTEN]
-    with Twistd(tmp_path, *arguments) as first:
-        head = json.dumps(
-            {
-                "request": "put",
-                "name": "half",
-                "size": 1_000_000,
-                "sha256": "0" * 64,
-                "user": "joe",
-                "password": "secret",
-            }
-        ).encode()
-        with socket.create_connection(("127.0.0.1", port(first, "framed"))) as peer:
-            peer.sendall(len(head).to_bytes(4, "big") + head)
-            assert b"ready" in peer.recv(1024)
-            first.process.kill()
-            first.wait()
-    assert len(leftovers(folder)) == 1
-    with Twistd(tmp_path, *arguments) as second:
-        assert client(second, "list").stdout == ""
-        second.waitFor("removed 1 unfinished uploads")
-        assert leftovers(folder) == []
-
-
-def test_aHundredSlowReaders(tmp_path: Path) -> None:
-    """A hundred downloads of 100 MiB that nobody reads take no memory, and a reader is served meanwhile."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    with (folder / "big").open("wb") as file:
-        file.truncate(100 * 2**20)
-    (folder / "small").write_bytes(b"x")
-    with Twistd(tmp_path, "labnet-files", "--folder", str(folder), *LISTEN) as server:
-        status = Path(f"/proc/{server.process.pid}/status")
-        assert (
-            labnet(
-                "files",
-                "get",
-                "big",
-                "-c",
-                f"tcp:127.0.0.1:{port(server, 'framed')}",
-                "-o",
-                str(tmp_path / "b"),
-            ).returncode
-            == 0
-        )
-
-        def resident() -> int:
-            return int(status.read_text().partition("VmRSS:")[2].split()[0])
-
-        before = resident()
-        readers = []
-        try:
-            for kind, request in (("http", b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"), ("course", b"big\n")):
-                for _ in range(50):
-                    peer = socket.create_connection(("127.0.0.1", port(server, kind)))
-                    peer.sendall(request)
-                    readers.append(peer)
-            for peer in readers:
-                assert peer.recv(1)
-            result = labnet(
-                "files",
-                "get",
-                "small",
-                "-c",
-                f"tcp:127.0.0.1:{port(server, 'framed')}",
-                "-o",
-                str(tmp_path / "s"),
-            )
-            assert result.returncode == 0
-            assert resident() - before < 20_000
-        finally:
-            for peer in readers:
-                peer.close()
-
-
-def test_aFileIsDeletedWhileItIsSent(tmp_path: Path) -> None:
-    """Who has begun to read it gets all of it."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    data = os.urandom(8_000_000)
-    (folder / "big").write_bytes(data)
-    with Twistd(tmp_path, "labnet-files", "--folder", str(folder), *LISTEN) as server:
-        with socket.create_connection(("127.0.0.1", port(server, "http"))) as peer:
-            peer.sendall(b"GET /big HTTP/1.0\r\n\r\n")
-            received = peer.recv(1000)
-            (folder / "big").unlink()
-            while piece := peer.recv(100_000):
-                received += piece
-        assert received.partition(b"\r\n\r\n")[2] == data
-
-
-def test_theDefaultFolderIsNotMade(tmp_path: Path) -> None:
-    """Without an option nothing of this machine is given away, and nothing is made."""
-    with Twistd(tmp_path, "labnet-files", *LISTEN) as server:
-        assert client(server, "list").stdout == ""
-        assert client(server, "get", "twistd.log").returncode == 1
-        assert client(server, "put", sys.executable, "--as", "x").returncode == 1
-        assert leftovers(tmp_path) == []
-        (tmp_path / "labnet-files").mkdir()
-        (tmp_path / "labnet-files" / "now").write_bytes(b"x")
-        assert "now" in client(server, "list").stdout
-
-
-def test_overTLS(tmp_path: Path) -> None:
-    """There the kernel can not do it, and the same comes."""
-    pem = tmp_path / "pem"
-    subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out",
-        f"{pem}.crt", "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    data = os.urandom(3_000_000)
-    (folder / "big").write_bytes(data)
-    listen = f"http=ssl:0:privateKey={pem}:certKey={pem}.crt"
-    with Twistd(tmp_path, "labnet-files", "--folder", str(folder), "--listen", listen) as server:
-        url = f"https://localhost:{port(server, 'http')}/big"
-        command = [
-            need("curl"),
-            "-s",
-            "--cacert",
-            f"{pem}.crt",
-            "--resolve",
-            f"localhost:{port(server, 'http')}:127.0.0.1",
-            url,
-        ]
-        assert subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False).stdout == data
-
-
 def test_aBrowserUploadsWithTheForm(server: Twistd, folder: Path, tmp_path: Path) -> None:
     """
     Chromium sends what our checks ask for (C{Origin}, C{Sec-Fetch-Site}, the token, the fields in their
@@ -654,3 +413,31 @@ def test_aBrowserUploadsWithTheForm(server: Twistd, folder: Path, tmp_path: Path
     assert not (folder / "x").exists()
     (folder / "<b>\u00e9.html").unlink()
     (folder / ("long" * 50)).unlink()
+
+
+def test_overTLS(tmp_path: Path) -> None:
+    """There the kernel can not do it, and the same comes."""
+    pem = tmp_path / "pem"
+    subprocess.run(
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out",
+        f"{pem}.crt", "-days", "1",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    data = os.urandom(3_000_000)
+    (folder / "big").write_bytes(data)
+    listen = f"http=ssl:0:privateKey={pem}:certKey={pem}.crt"
+    with Twistd(tmp_path, "labnet-files", "--folder", str(folder), "--listen", listen) as server:
+        url = f"https://localhost:{port(server, 'http')}/big"
+        command = [
+            need("curl"),
+            "-s",
+            "--cacert",
+            f"{pem}.crt",
+            "--resolve",
+            f"localhost:{port(server, 'http')}:127.0.0.1",
+            url,
+        ]
+        assert subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False).stdout == data
