@@ -306,3 +306,16 @@ def test_theDocumentedBytes(servers: Twistd) -> None:
         assert sock.recv(100) == bytes.fromhex("2e000000 00000000 52")
         sock.sendall(struct.pack("<ii1s", 4, 7, b"-"))
         assert sock.recv(100) == bytes.fromhex("fdffffff 00000000 52")
+
+
+@pytest.mark.parametrize("said", [b"\xff\xff\xff\xff", struct.pack("<I", 9) + b"\0" * 9])
+def test_whoStillSendsReadsWhyItIsOver(servers: Twistd, said: bytes) -> None:
+    """After a fatal error a mebibyte comes that nobody reads, and the answer is not lost in a reset."""
+    import socket
+
+    with socket.create_connection(("127.0.0.1", portOf(servers, "framed", "tcp")), PATIENCE) as sock:
+        sock.sendall(said + b"\xff" * (1 << 20))
+        answer = b""
+        while piece := sock.recv(100):
+            answer += piece
+        assert answer.endswith(struct.pack("<ii1s", 0, 0, b"E"))

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
                 "chat": start("chat", variant="web="),
                 "proxy": start("proxy"),
                 "echo": start("echo", "--idle-timeout", "0.2", variant="raw="),
+                "guess": start("guess"),
+                "checksum": start("checksum"),
             },
         )
 
@@ -156,6 +159,24 @@ def test_ourOwnClientTrustsNoOther(secured: Secured) -> None:
     asked = labnet("calculator", "--connect", f"tls:localhost:{secured.port('calculator')}", *question)
     assert (asked.returncode, asked.stdout) == (9, "")
     assert "TLS: certificate verify failed" in asked.stderr
+
+
+def test_aGameIsWon(secured: Secured) -> None:
+    played = labnet("guess", "--connect", secured.certificate.connect(secured.port("guess")))
+    assert (played.returncode, played.stdout.splitlines()[-1][-10:]) == (0, "yes, I won"), played.stderr
+
+
+def test_aFileIsCopied(secured: Secured, tmp_path: Path) -> None:
+    """The end of the stream, which is the end of the file, is TLS's own; the checksums go over TLS, too."""
+    original = tmp_path / "original"
+    original.write_bytes(b"\0\xff|KI|" * 500_000)
+    checksums = secured.certificate.connect(secured.port("checksum"))
+    where = secured.certificate.listen()
+    with Twistd(tmp_path, "labnet-netcopy", "--listen", where, "--checksums", checksums) as server:
+        to = secured.certificate.connect(server.port("netcopy"))
+        sent = labnet("netcopy", str(original), "--connect", to, "--checksums", checksums)
+        assert sent.returncode == 0, sent.stderr
+        server.waitFor("CSUM OK: 3000000 bytes, md5 " + sent.stdout.split()[-1])
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
