@@ -145,9 +145,9 @@ class _Asking:
     async def ask(self, request: Request) -> tuple[Request, Exchange]:
         """Ask, and follow where the answer leads to. Returns what was asked in the end, and how."""
         most = self._manner.follow
-        for left in range(most, -1, -1):
+        for _ in range(most + 1):
             self._tell(Asking(str(request.url)))
-            exchange = await self._ask(request, follow=left > 0)
+            exchange = await self._ask(request)
             assert exchange.reader.head is not None
             following = _following(request, exchange.reader.head) if most else None
             if following is None:
@@ -156,11 +156,11 @@ class _Asking:
         sentence = f"sent elsewhere more than {most} times, at last to {request.url}"
         raise ClientError(sentence, ExitStatus.ANSWERED_ERROR)
 
-    async def _ask(self, request: Request, *, follow: bool) -> Exchange:
+    async def _ask(self, request: Request) -> Exchange:
         url, manner = request.url, self._manner
 
         def wanted(answer: ResponseHead) -> bool:
-            return not follow or _following(request, answer) is None
+            return not manner.follow or _following(request, answer) is None
 
         exchange = self._exchange = Exchange(
             self._reactor,

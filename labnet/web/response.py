@@ -46,7 +46,7 @@ _TLS_RECORD = re.compile(rb"[\x14-\x17]\x03")
 #: What a server breaks in a head that is understood all the same, and how it shows.
 _BROKEN = (
     (re.compile(rb"\A\r?\n"), "there are empty lines before the status-line (RFC 9112, 2.2)"),
-    (re.compile(rb"(?<!\r)\n"), "lines of the head end with LF alone, not with CR LF (RFC 9112, 2.2)"),
+    (re.compile(rb"(?<!\r)\n"), "lines of the head end with LF alone, not CR LF (RFC 9112, 2.2)"),
     (
         re.compile(rb"\A\s*HTTP/\S+ \d+\r?\n"),
         "the status-line has no space after the status code (RFC 9112, 4)",

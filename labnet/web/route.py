@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -97,6 +97,8 @@ class AddressEndpoint:
                 self._tell(NotConnected(str(place), explain(failure)[0]))
                 if place is found[-1]:
                     raise
+            except ConnectingCancelledError as error:
+                raise CancelledError from error
             else:
                 return protocol
         raise AssertionError("there is at least one address")

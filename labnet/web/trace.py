@@ -119,8 +119,11 @@ class Trace:
 
     @_told.register
     def _(self, event: Secured) -> Sequence[str]:
-        seen = "the certificate is good" if event.verified else "the certificate was not looked at"
-        return [f"--- TLS is agreed on: {event.version}, {event.cipher}; {seen}"]
+        good = "the certificate is good, and the host's"
+        return [
+            f"--- TLS is agreed on: {event.version}, {event.cipher}",
+            self._mark(good if event.verified else "nobody has looked at the certificate"),
+        ]
 
     @_told.register
     def _(self, event: RequestBegan) -> Sequence[str]:
@@ -185,11 +188,11 @@ class Trace:
         if event.end is End.NO_BODY:
             return ["--- answer complete, without a body"]
         how = {
-            End.LENGTH: "Content-Length said so",
-            End.LAST_CHUNK: "the last chunk has come",
-            End.CLOSE: "the server closed the connection, and nothing else says so",
+            End.LENGTH: "its Content-Length",
+            End.LAST_CHUNK: "the last chunk",
+            End.CLOSE: "the end of the connection alone",
         }[event.end]
-        return [f"--- body complete, {inBytes(event.size)}: {how}"]
+        return [f"--- body complete, {inBytes(event.size)}; known by {how}"]
 
     @_told.register
     def _(self, event: Surplus) -> Sequence[str]:

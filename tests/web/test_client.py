@@ -129,9 +129,11 @@ def test_aRedirectionIsAnAnswerWhenNoneIsToBeFollowed(world: World) -> None:
 
 
 def test_aCircleEnds(world: World) -> None:
-    world.get("http://192.0.2.1/", Manner(follow=2))
+    sink = Collected()
+    world.get("http://192.0.2.1/", Manner(follow=2), sink)
     for _ in range(3):
         world.answer(sentTo("/again"))
+    assert not sink.body
     sentence, status = explain(world.failure())
     assert sentence == "sent elsewhere more than 2 times, at last to http://192.0.2.1/again"
     assert status is ExitStatus.ANSWERED_ERROR

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -102,7 +102,7 @@ def test_whoCancelsStopsIt(monkeypatch: pytest.MonkeyPatch) -> None:
     world.connecting.cancel()
     (failure,) = world.results
     assert isinstance(failure, Failure)
-    assert failure.check(ConnectingCancelledError)
+    assert failure.check(CancelledError)
     assert len(world.reactor.tcpClients) == 1
 
 

@@ -9,10 +9,11 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.python.usage import UsageError
 
+from labnet.net.limits import Limits
 from labnet.web import tap
 from labnet.web.server import WebFactory, WebProtocol
 from labnet.web.wire import HELLO, LAME, LONGEST_HEAD
-from tests.connections import TCPTransport, done
+from tests.connections import TCPTransport, done, hangUp
 
 
 def connected(clock: Clock) -> tuple[WebProtocol, TCPTransport]:
@@ -103,6 +104,21 @@ def test_whoDoesNotReadIsNotWrittenTo(clock: Clock) -> None:
     assert len(transport.pieces) == 2
     protocol.connectionLost(done())
     assert not clock.getDelayedCalls()
+
+
+def test_aByteAMinuteIsNotWaitedFor(clock: Clock) -> None:
+    """A request that never becomes whole is no reason to keep a connection."""
+    factory = WebFactory(clock, limits=Limits(idleTimeout=30.0))
+    protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
+    assert isinstance(protocol, WebProtocol)
+    transport = TCPTransport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(b"G")
+    clock.pump([1.0] * 31)
+    assert transport.disconnected
+    protocol.dataReceived(b"E")
+    hangUp(protocol)
+    assert not transport.value()
 
 
 def test_itIsNotServedOverDatagrams() -> None:

@@ -69,8 +69,8 @@ def test_aWholeConversation() -> None:
         "   0.002 s --- not connected to [::1]:80: connection refused\n"
         "   0.003 s --- connected, from tcp:127.0.0.1:9 to\n"
         "               tcp:127.0.0.1:80\n"
-        "   0.004 s --- TLS is agreed on: TLSv1.3, AES; the\n"
-        "               certificate is good\n"
+        "   0.004 s --- TLS is agreed on: TLSv1.3, AES\n"
+        "           --- the certificate is good, and the host's\n"
         "   0.005 s >>> request, then 7 bytes of body\n"
         "           > GET / HTTP/1.1\n"
         "           > Host: a\n"
@@ -102,16 +102,19 @@ def test_piecesHeadsAndChunks() -> None:
         '           --- the last chunk: "0"\n'
         "           --- trailers:\n"
         "           < T: u\n"
-        "   0.300 s --- body complete, 5 bytes: the last chunk has\n"
-        "               come"
+        "   0.300 s --- body complete, 5 bytes; known by the last\n"
+        "               chunk"
     )
 
 
 @pytest.mark.parametrize(
     ("stream", "line"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "body complete, 1 byte: Content-Length said so"),
-        (b"HTTP/1.0 200 OK\r\n\r\na", "the server closed the connection, and nothing else says so"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na",
+            "body complete, 1 byte; known by its Content-Length",
+        ),
+        (b"HTTP/1.0 200 OK\r\n\r\na", "known by the end of the connection alone"),
         (b"HTTP/1.1 204 No\r\n\r\n", "answer complete, without a body"),
     ],
 )
