@@ -62,10 +62,13 @@ class Dampening:
 
     However another program answers, it gets L{Patience.unbroken} answers at most; one that returns what
     it hears, in any case, with any number of C{Echo: } before it, gets L{Patience.repeats} + 1.
+
+    @ivar counts: whether there is any limit.
     """
 
     def __init__(self, patience: Patience | None = None) -> None:
         self.patience = patience or Patience()
+        self.counts = bool(self.patience.repeats or self.patience.unbroken)
         self._talks: OrderedDict[tuple[str, int], _Talk] = OrderedDict()
 
     def __len__(self) -> int:
@@ -79,7 +82,7 @@ class Dampening:
         @param now: the time in seconds.
         """
         patience = self.patience
-        if not (patience.repeats or patience.unbroken):
+        if not self.counts:
             return None
         talk = self._talkOf(source, now)
         if talk is None:

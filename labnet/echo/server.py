@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from labnet.echo.dampening import Dampening, Patience
-from labnet.echo.wire import Echo, Pieces, Style, answerDatagram
+from labnet.echo.wire import Echo, Pieces, Style, datagramAnswer
 from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.limits import DatagramLimits, Limits
 from labnet.net.lingering import LingeringConnection, LingeringFactory
@@ -113,15 +113,17 @@ class EchoDatagramProtocol(ServiceDatagramProtocol):
     ) -> None:
         super().__init__(clock, limits=limits)
         self.style = style
+        self._answer = datagramAnswer(style)
         self._dampening = Dampening(patience)
 
     def requestReceived(self, datagram: bytes, address: tuple[str, int]) -> None:
-        answer = answerDatagram(self.style, datagram)
+        answer = self._answer(datagram)
         if answer is None:
             self.drop("an answer of our own")
             return
-        objection = self._dampening.objection(address, datagram, self.clock.seconds())
-        if objection is not None:
-            self.drop(objection)
-        else:
-            self.reply(answer, address)
+        if self._dampening.counts:
+            objection = self._dampening.objection(address, datagram, self.clock.seconds())
+            if objection is not None:
+                self.drop(objection)
+                return
+        self.reply(answer, address)

@@ -2,13 +2,14 @@
 The bytes of the echoes, without input or output; see C{docs/protocols/echo.md}.
 
 A stream is an L{Echo}: pieces in, replies out. What a reply answers is one piece as it was read
-(L{Pieces}), a line (L{Lines}) or a message with its length in front (L{Frames}). A datagram is
-L{answerDatagram}'s.
+(L{Pieces}), a line (L{Lines}) or a message with its length in front (L{Frames}). What a datagram gets is
+L{datagramAnswer}'s.
 """
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -26,8 +27,8 @@ __all__ = [
     "Lines",
     "Pieces",
     "Style",
-    "answerDatagram",
     "answers",
+    "datagramAnswer",
     "upper",
 ]
 
@@ -55,24 +56,12 @@ def upper(message: bytes) -> bytes:
     return message.decode("utf-8", "surrogateescape").upper().encode("utf-8", "surrogateescape")
 
 
-def answerDatagram(style: Style, datagram: bytes) -> bytes | None:
-    """
-    The answer to a datagram, or L{None} when it is an answer itself: what begins with C{Echo: } in any
-    case is none to C{prefix}, what contains the acknowledgement is none to C{ack}. So an echo that hears
-    itself is silent.
+def _prefixed(datagram: bytes) -> bytes | None:
+    return None if datagram[: len(PREFIX)].upper() == PREFIX.upper() else PREFIX + datagram
 
-    An answer is as long as its datagram at most, except for the six bytes of C{prefix} and the text of
-    C{ack}.
-    """
-    match style:
-        case Style.PREFIX:
-            return None if datagram[: len(PREFIX)].upper() == PREFIX.upper() else PREFIX + datagram
-        case Style.UPPER:
-            return _upperNotLonger(datagram)
-        case Style.ACK:
-            return None if DATAGRAM_ACK.upper() in datagram.upper() else DATAGRAM_ACK
-        case Style.RAW:
-            return datagram
+
+def _acknowledged(datagram: bytes) -> bytes | None:
+    return None if DATAGRAM_ACK.upper() in datagram.upper() else DATAGRAM_ACK
 
 
 def _upperNotLonger(message: bytes) -> bytes:
@@ -92,6 +81,26 @@ def _upperNotLonger(message: bytes) -> bytes:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+_DATAGRAM_ANSWERS: dict[Style, Callable[[bytes], bytes | None]] = {
+    Style.PREFIX: _prefixed,
+    Style.UPPER: _upperNotLonger,
+    Style.ACK: _acknowledged,
+    Style.RAW: lambda datagram: datagram,
+}
+
+
+def datagramAnswer(style: Style) -> Callable[[bytes], bytes | None]:
+    """
+    What answers a datagram: a function that returns the answer, or L{None} when the datagram is an answer
+    itself: what begins with C{Echo: } in any case is none to C{prefix}, what contains the acknowledgement
+    is none to C{ack}. So an echo that hears itself is silent.
+
+    An answer is as long as its datagram at most, except for the six bytes of C{prefix} and the text of
+    C{ack}.
+    """
+    return _DATAGRAM_ANSWERS[style]
 
 
 def answers(message: bytes) -> frozenset[bytes]:

@@ -25,8 +25,8 @@ __all__ = ["ServiceDatagramProtocol"]
 
 _WILDCARDS = ("", "0.0.0.0", "::")
 
-# Every service of this process that listens for datagrams: none of them answers another.
-_listening: WeakSet[ServiceDatagramProtocol] = WeakSet()
+# Every service of this process that listens for datagrams, by its port: none of them answers another.
+_listening: dict[int, WeakSet[ServiceDatagramProtocol]] = {}
 
 
 class ServiceDatagramProtocol(DatagramProtocol):
@@ -56,6 +56,7 @@ class ServiceDatagramProtocol(DatagramProtocol):
         self.answered = 0
         self.dropped = Tally(self.log, f"{self.service} datagrams dropped", clock)
         self._rate = RateLimit(self.limits)
+        self._isRated = bool(self.limits.perSource or self.limits.total)
 
     # What a service says.
 
@@ -82,46 +83,55 @@ class ServiceDatagramProtocol(DatagramProtocol):
     def startProtocol(self) -> None:
         where = self.transport.getHost()
         self.ownHost, self.ownPort = where.host, where.port
-        _listening.add(self)
+        _listening.setdefault(self.ownPort, WeakSet()).add(self)
 
     def stopProtocol(self) -> None:
-        _listening.discard(self)
+        services = _listening.get(self.ownPort, WeakSet())
+        services.discard(self)
+        if not services:
+            _listening.pop(self.ownPort, None)
         self.dropped.flush()
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        objection = self._objection(datagram, addr)
+        if objection is not None:
+            self.drop(objection)
+            return
+        try:
+            self.requestReceived(datagram, addr)
+        except Exception:
+            self.log.failure(
+                "a bug while answering {datagram} from {host}:{port}",
+                datagram=shown(datagram),
+                host=addr[0],
+                port=addr[1],
+            )
+
+    def _objection(self, datagram: bytes, addr: tuple[str, int]) -> str | None:
+        """Why nobody answers this datagram, whatever it says."""
+        host, port = addr
         if len(datagram) > self.limits.maxSize:
-            self.drop("too long")
-        elif addr[1] < 1024:
-            self.drop("from a reserved port")
-        elif _isOurs(addr):
-            self.drop("from one of our own services")
-        elif not _isOneHost(addr[0]):
-            self.drop("from no single host")
-        elif not self._rate.admits(withoutMapping(addr[0]), self.clock.seconds()):
-            self.drop("above the rate")
-        else:
-            try:
-                self.requestReceived(datagram, addr)
-            except Exception:
-                self.log.failure(
-                    "a bug while answering {datagram} from {host}:{port}",
-                    datagram=shown(datagram),
-                    host=addr[0],
-                    port=addr[1],
-                )
+            return "too long"
+        if port < 1024:
+            return "from a reserved port"
+        if port in _listening and _isOurs(host, port):
+            return "from one of our own services"
+        if not _isOneHost(host):
+            return "from no single host"
+        if self._isRated and not self._rate.admits(withoutMapping(host), self.clock.seconds()):
+            return "above the rate"
+        return None
 
 
-def _isOurs(address: tuple[str, int]) -> bool:
-    """Whether a datagram service of this process listens where this datagram claims to come from."""
-    host, port = withoutMapping(address[0]), address[1]
-    for protocol in _listening:
-        if protocol.ownPort == port and (
-            protocol.ownHost in _WILDCARDS
-            or protocol.ownHost == host
-            or (host.startswith("127.") and protocol.ownHost.startswith("127."))
-        ):
-            return True
-    return False
+def _isOurs(host: str, port: int) -> bool:
+    """Whether a datagram service of this process listens where a datagram claims to come from."""
+    host = withoutMapping(host)
+    return any(
+        protocol.ownHost in _WILDCARDS
+        or protocol.ownHost == host
+        or (host.startswith("127.") and protocol.ownHost.startswith("127."))
+        for protocol in _listening[port]
+    )
 
 
 @lru_cache(4096)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -188,6 +189,7 @@ def peerHost(address: IAddress | None) -> str:
     return "unix" if isinstance(address, UNIXAddress) else str(address)
 
 
+@lru_cache(4096)
 def withoutMapping(host: str) -> str:
     """
     The IPv4 address that an IPv6 one stands for (C{::ffff:127.0.0.1}), or what was given: a socket that

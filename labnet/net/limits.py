@@ -81,23 +81,27 @@ class PeerCount:
 
 
 class _Bucket:
-    """A token bucket: C{rate} tokens a second, C{2 * rate} (at least one) at most."""
+    """A token bucket: C{rate} tokens a second, C{2 * rate} (at least one) at most, and full at first."""
 
-    __slots__ = ("tokens", "updated")
+    __slots__ = ("most", "rate", "tokens", "updated")
 
-    def __init__(self, tokens: float, updated: float) -> None:
-        self.tokens = tokens
-        self.updated = updated
-
-    def take(self, rate: float, now: float) -> bool:
-        # The system's clock may be set back: that must not empty the bucket.
-        passed = max(0.0, now - self.updated)
-        self.tokens = min(max(2 * rate, 1.0), self.tokens + passed * rate)
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self.most = self.tokens = max(2 * rate, 1.0)
         self.updated = now
-        if self.tokens < 1.0:
-            return False
-        self.tokens -= 1.0
-        return True
+
+    def take(self, now: float) -> bool:
+        passed = now - self.updated
+        self.updated = now
+        tokens = self.tokens
+        # The system's clock may be set back: that must not empty the bucket.
+        if passed > 0:
+            tokens += passed * self.rate
+            if tokens > self.most:
+                tokens = self.most
+        taken = tokens >= 1.0
+        self.tokens = tokens - 1.0 if taken else tokens
+        return taken
 
 
 class RateLimit:
@@ -122,15 +126,15 @@ class RateLimit:
         if limits.perSource:
             bucket = self._sources.get(source)
             if bucket is None:
-                bucket = self._sources[source] = _Bucket(max(2 * limits.perSource, 1.0), now)
+                bucket = self._sources[source] = _Bucket(limits.perSource, now)
                 if len(self._sources) > limits.sources:
                     self._sources.popitem(last=False)
             else:
                 self._sources.move_to_end(source)
-            if not bucket.take(limits.perSource, now):
+            if not bucket.take(now):
                 return False
         if not limits.total:
             return True
         if self._all is None:
-            self._all = _Bucket(max(2 * limits.total, 1.0), now)
-        return self._all.take(limits.total, now)
+            self._all = _Bucket(limits.total, now)
+        return self._all.take(now)

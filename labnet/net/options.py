@@ -189,6 +189,8 @@ class ServerOptions(CommandOptions):
          number(float, "grace", 0.0)],
         ["datagram-rate", None, 1_000.0, "Datagrams a second answered from one address; 0: no limit.",
          number(float, "datagram-rate", 0.0)],
+        ["datagram-total", None, 20_000.0, "Datagrams a second answered in all; 0: no limit.",
+         number(float, "datagram-total", 0.0)],
         ["no-delay", None, "on", "TCP_NODELAY, on or off: send small segments at once.",
          choice("no-delay", ("on", "off"))],
         ["keep-alive", None, "on", "SO_KEEPALIVE, on or off: notice a peer that vanished.",
@@ -254,7 +256,7 @@ class ServerOptions(CommandOptions):
     @property
     def datagramLimits(self) -> DatagramLimits:
         """The limits as the service's datagram protocol takes them."""
-        return DatagramLimits(perSource=self["datagram-rate"])
+        return DatagramLimits(perSource=self["datagram-rate"], total=self["datagram-total"])
 
     @property
     def sockets(self) -> SocketOptions:

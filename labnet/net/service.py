@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.connection import ServiceFactory
 from labnet.net.datagram import ServiceDatagramProtocol
+from labnet.net.datagramport import listenDatagrams
 from labnet.net.endpoints import DatagramAddress, describe
 from labnet.net.exchange import DatagramReactor
 from labnet.net.outcome import ExitStatus, explain
@@ -166,12 +167,7 @@ class DatagramListener(Listener):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         try:
             self._listens(
-                self._reactor.listenUDP(
-                    self.where.port,
-                    self.protocol,
-                    interface=self.where.interface,
-                    maxPacketSize=65536,
-                )
+                listenDatagrams(self._reactor, self.where.port, self.protocol, self.where.interface)
             )
         except (CannotListenError, OSError, ValueError) as error:
             # A ValueError is Twisted's InvalidAddressError.

@@ -24,8 +24,8 @@ from labnet.echo.wire import (
     Lines,
     Pieces,
     Style,
-    answerDatagram,
     answers,
+    datagramAnswer,
     upper,
 )
 
@@ -197,37 +197,37 @@ def test_aLengthThatLies(length: int) -> None:
 
 
 def test_eachStyleAnswersADatagram() -> None:
-    assert answerDatagram(Style.PREFIX, b"hello") == b"Echo: hello"
-    assert answerDatagram(Style.UPPER, "héllo".encode()) == "HÉLLO".encode()
-    assert answerDatagram(Style.ACK, b"hello") == b"ACK: Message received!"
-    assert answerDatagram(Style.RAW, b"hello\0\xff") == b"hello\0\xff"
-    assert answerDatagram(Style.PREFIX, b"") == b"Echo: "
-    assert answerDatagram(Style.RAW, b"") == b""
+    assert datagramAnswer(Style.PREFIX)(b"hello") == b"Echo: hello"
+    assert datagramAnswer(Style.UPPER)("héllo".encode()) == "HÉLLO".encode()
+    assert datagramAnswer(Style.ACK)(b"hello") == b"ACK: Message received!"
+    assert datagramAnswer(Style.RAW)(b"hello\0\xff") == b"hello\0\xff"
+    assert datagramAnswer(Style.PREFIX)(b"") == b"Echo: "
+    assert datagramAnswer(Style.RAW)(b"") == b""
 
 
 def test_anAnswerOfItsOwnIsNotAnswered() -> None:
     """Nor is it in another case, as an echo in upper case returns it."""
     for own in (b"Echo: x", b"ECHO: X", b"echo: ", PREFIX):
-        assert answerDatagram(Style.PREFIX, own) is None
+        assert datagramAnswer(Style.PREFIX)(own) is None
     for own in (DATAGRAM_ACK, DATAGRAM_ACK.upper(), b"Echo: " + DATAGRAM_ACK, DATAGRAM_ACK + b"\n"):
-        assert answerDatagram(Style.ACK, own) is None
-    assert answerDatagram(Style.PREFIX, b"I said Echo: x") == b"Echo: I said Echo: x"
-    assert answerDatagram(Style.ACK, b"ACK") == DATAGRAM_ACK
+        assert datagramAnswer(Style.ACK)(own) is None
+    assert datagramAnswer(Style.PREFIX)(b"I said Echo: x") == b"Echo: I said Echo: x"
+    assert datagramAnswer(Style.ACK)(b"ACK") == DATAGRAM_ACK
 
 
 @given(st.text(max_size=20).map(str.encode) | st.binary(max_size=20), st.sampled_from(Style))
 def test_noAnswerAmplifies(datagram: bytes, style: Style) -> None:
     """An answer is not longer than its datagram, but for the six bytes and the text of the course."""
-    answer = answerDatagram(style, datagram) or b""
+    answer = datagramAnswer(style)(datagram) or b""
     allowance = {Style.PREFIX: len(PREFIX), Style.ACK: len(DATAGRAM_ACK)}.get(style, 0)
     assert len(answer) <= len(datagram) + allowance
 
 
 def test_lettersThatGrowStaySmallInADatagram() -> None:
     """Unless what others lose makes up for it."""
-    assert answerDatagram(Style.UPPER, "aΐb".encode()) == "AΐB".encode()
-    assert answerDatagram(Style.UPPER, "ß".encode()) == b"SS"
-    assert answerDatagram(Style.UPPER, b"\xffa" + "ΐ".encode()) == b"\xffA" + "ΐ".encode()
+    assert datagramAnswer(Style.UPPER)("aΐb".encode()) == "AΐB".encode()
+    assert datagramAnswer(Style.UPPER)("ß".encode()) == b"SS"
+    assert datagramAnswer(Style.UPPER)(b"\xffa" + "ΐ".encode()) == b"\xffA" + "ΐ".encode()
 
 
 def test_whatTheStylesSay() -> None:
