@@ -310,11 +310,15 @@ def test_theDocumentedBytes(servers: Twistd) -> None:
 
 @pytest.mark.parametrize("said", [b"\xff\xff\xff\xff", struct.pack("<I", 9) + b"\0" * 9])
 def test_whoStillSendsReadsWhyItIsOver(servers: Twistd, said: bytes) -> None:
-    """After a fatal error a mebibyte comes that nobody reads, and the answer is not lost in a reset."""
+    """After the answer to a fatal error a mebibyte comes, and is taken: a reset could overtake it."""
     import socket
 
     with socket.create_connection(("127.0.0.1", portOf(servers, "framed", "tcp")), PATIENCE) as sock:
-        sock.sendall(said + b"\xff" * (1 << 20))
+        sock.sendall(said + b"\xff" * 4)
+        assert sock.recv(9, socket.MSG_PEEK)
+        for _ in range(64):
+            sock.sendall(b"\xff" * (1 << 14))
+        sock.shutdown(socket.SHUT_WR)
         answer = b""
         while piece := sock.recv(100):
             answer += piece
