@@ -125,7 +125,7 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
 
 
 def _tell(console: Console, answers: Sequence[Answer]) -> None:
-    console.say(tabulated(COLUMNS, [row for answer in answers for row in answer.rows()]))
+    console.say(tabulated(COLUMNS, [row for answer in answers for row in answer.rows()], console.width))
 
 
 def makeService(options: Options) -> ClientService:

@@ -127,6 +127,15 @@ class Console:
         self._err = err if err is not None else sys.__stderr__
         self._lines: Lines | None = None
 
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that results go to; L{None} where they may be as wide as they are."""
+        if self._out is None or not self._out.isatty():
+            return None
+        with suppress(OSError):
+            return os.get_terminal_size(self._out.fileno()).columns or None
+        return None
+
     def say(self, line: str) -> None:
         """
         One line of result.

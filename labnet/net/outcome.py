@@ -85,6 +85,6 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
 
 
 def _told(sentence: str, problem: BaseException) -> str:
-    """The sentence, and what the exception knows beyond it."""
+    """The sentence, and what the exception knows beyond it: the system's own words often say the same."""
     more = str(problem.args[0]) if len(problem.args) == 1 and isinstance(problem.args[0], str) else ""
-    return f"{sentence} ({more})" if more else sentence
+    return f"{sentence} ({more})" if more and more.lower() not in sentence else sentence

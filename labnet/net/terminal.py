@@ -99,10 +99,15 @@ class Progress:
                 self._bar.refresh()
 
 
-def table(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def table(
+    stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None
+) -> None:
     """
-    Write a table, as wide as it needs to be; without C{rich} it is columns of plain text. Cells are plain
-    text: what a peer wrote must have been made harmless (L{labnet.net.logs.shown}) before.
+    Write a table; without C{rich} it is columns of plain text. Cells are plain text: what a peer wrote must
+    have been made harmless (L{labnet.net.logs.shown}) before.
+
+    @param width: columns that it may have, in which long cells are folded; L{None} for as wide as it needs
+        to be.
     """
     try:
         tables, console, box, text = (_rich(name) for name in ("table", "console", "box", "text"))
@@ -111,18 +116,17 @@ def table(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]])
         return
     drawn = tables.Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        drawn.add_column(column, no_wrap=True)
+        drawn.add_column(column, no_wrap=width is None, overflow="fold")
     for row in rows:
         drawn.add_row(*(text.Text(cell) for cell in row))
-    width = None if stream.isatty() else 10_000
-    console.Console(file=stream, width=width, highlight=False).print(drawn)
+    console.Console(file=stream, width=width or 10_000, highlight=False).print(drawn)
 
 
-def tabulated(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def tabulated(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> str:
     """The same table as text, without the white space around it."""
     text = io.StringIO()
-    table(text, columns, rows)
-    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").split("\n"))
+    table(text, columns, rows, width)
+    return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
 
 
 def _plainTable(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

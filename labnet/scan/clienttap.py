@@ -239,14 +239,14 @@ def _tell(console: Console, findings: _Findings) -> None:
         console.say(heading(host))
         found = rows(host, serviceOf, findings.identities)
         if found:
-            console.say(_table(found, findings.identities))
+            console.say(_table(found, findings.identities, console.width))
         console.say(f"{summary(host)}\n")
     console.say(f"{findings.attempts} attempts in {findings.seconds:.2f} s")
 
 
-def _table(found: Sequence[Sequence[str]], identities: Identities) -> str:
-    width = len(COLUMNS) if identities else len(COLUMNS) - 1
-    return tabulated(COLUMNS[:width], [row[:width] for row in found])
+def _table(found: Sequence[Sequence[str]], identities: Identities, width: int | None) -> str:
+    columns = len(COLUMNS) if identities else len(COLUMNS) - 1
+    return tabulated(COLUMNS[:columns], [row[:columns] for row in found], width)
 
 
 def _tellWhatWasNotAsked(console: Console, findings: _Findings) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,17 @@ def test_sayAndComplain() -> None:
     console.say("46")
     console.complain("what")
     assert (out.getvalue(), err.getvalue()) == ("46\n", "what\n")
+
+
+def test_onlyATerminalHasAWidth() -> None:
+    """As wide as it is now; a pipe and a file take what comes, and so does nobody."""
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as terminal, os.fdopen(master, "rb"):
+        termios.tcsetwinsize(terminal.fileno(), (24, 57))
+        assert Console(terminal).width == 57
+        termios.tcsetwinsize(terminal.fileno(), (0, 0))
+        assert Console(terminal).width is None
+    assert Console(io.StringIO()).width is None
 
 
 def test_aBrokenPipe() -> None:

@@ -25,6 +25,11 @@ from labnet.net.outcome import ClientError, ExitStatus, explain
             3,
             "connection refused: nothing listens there",
         ),
+        (
+            error.ConnectionRefusedError("Connection refused"),
+            3,
+            "connection refused: nothing listens there",
+        ),
         (error.TimeoutError(), 4, "timed out: no answer came"),
         (TimeoutError("no answer in 3 tries"), 4, "timed out: no answer came (no answer in 3 tries)"),
         (error.TCPTimedOutError(), 4, "timed out: no answer came"),
