@@ -41,6 +41,8 @@ from labnet.net.sendfile import FileTransfer
 __all__ = ["Damaged", "FilesClient", "FilesClientFactory", "Sink", "Source", "fetchCourse"]
 
 _PIECE = 1024 * 1024
+#: Files that a server may list: one that never ends its list is not to fill our memory.
+_MOST_LISTED = 1_000_000
 
 _Reply = TypeVar("_Reply", Listing, FileHead, Ready, Stored)
 
@@ -277,15 +279,18 @@ class FilesClient(_Timed):
         All files whose names come after C{after}.
 
         @raise Refusal: the server refuses.
+        @raise NotUnderstood: the list has no end, or stands still.
         """
-        entries: tuple[Entry, ...] = ()
+        entries: list[Entry] = []
         while True:
             listing = await self._ask(List(after), Listing)
             entries += listing.entries
             if not listing.more or not listing.entries:
-                return entries
+                return tuple(entries)
             if listing.entries[-1].name <= after:
                 raise NotUnderstood("the list does not go on")
+            if len(entries) > _MOST_LISTED:
+                raise NotUnderstood(f"the list has more than {_MOST_LISTED:,} files")
             after = listing.entries[-1].name
 
     async def get(self, name: str, sink: Sink, reached: Reached = _nothing) -> FileHead:

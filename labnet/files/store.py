@@ -310,7 +310,9 @@ class Incoming:
         self._part = secrets.token_hex(8).join(_PART)
         self._descriptor = os.open(self._part, _CREATE, 0o600, dir_fd=folder)
         self._there = True
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError):
+            # A file system without locks has none for whoever cleans up, either.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         store.changed(folder, before, 0, 0)
         store.uploads += 1
         self._reserve(size or 0)

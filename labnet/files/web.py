@@ -269,16 +269,17 @@ class WebConnection(FilesConnection):
                 raise BadMessage("a form is sent to /-/upload", 405)
             self._form = Form(boundaryOf(head.fields))
         else:
-            size = (
-                int(head.fields.values(b"content-length")[0].split(b",")[0])
-                if (b"content-length" in head.fields)
-                else None
-            )
-            if size is None and isinstance(self._body, LengthBody):
-                raise BadMessage("an upload says how long it is", 411)
-            self.begin(self._path[1:], size, self._query.get(b"replace") == b"yes")
+            self.begin(self._path[1:], self._announced(head), self._query.get(b"replace") == b"yes")
         if b"100-continue" in head.fields.tokens(b"expect") and not self._unread:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _announced(self, head: RequestHead) -> int | None:
+        """How long an upload will be; L{None} if it comes in chunks. That it is one number is known."""
+        if not isinstance(self._body, LengthBody):
+            return None
+        if b"content-length" not in head.fields:
+            raise BadMessage("an upload says how long it is", 411)
+        return int(head.fields.values(b"content-length")[0].partition(b",")[0])
 
     async def _login(self) -> str:
         assert self._head is not None

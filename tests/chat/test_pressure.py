@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from labnet.chat.server import ChatLimits
-from labnet.chat.wire import LINE
+from labnet.chat.wire import FRAMED, LINE, PLAIN, Dialect
 from tests.chat.members import Guest, House
 from tests.connections import SlowTransport
 
@@ -94,6 +94,26 @@ def test_aFloodOfQuestions(house: House, clock: Clock) -> None:
     assert peak < 2 << 20
     assert asker.transport.disconnected
     asker.end()
+
+
+@pytest.mark.parametrize("dialect", [PLAIN, LINE, FRAMED], ids=lambda dialect: dialect.name)
+def test_aByteAMinute(clock: Clock, dialect: Dialect) -> None:
+    """Before the name there is a limit. In the room it costs nothing, and in the end it is a message."""
+    house = House(clock, ChatLimits())
+    ear = house.enter("ear")
+    slow = house.connect(dialect)
+    slow.send(b"\0")
+    clock.pump([1.0] * 61)
+    assert slow.gone
+    slow.end()
+    slow = house.enter("slow", dialect)
+    for byte in dialect.frame("hi") + (b"" if dialect is FRAMED else b"\n"):
+        slow.send(bytes((byte,)))
+        clock.advance(60)
+    assert not slow.gone
+    # Whose messages end with a silence has ended one with each byte.
+    assert ear.lines() == (["[slow] h", "[slow] i"] if dialect is PLAIN else ["[slow] hi"])
+    house.close()
 
 
 def test_aMemberThatQuitsAndDoesNotRead(house: House, clock: Clock) -> None:

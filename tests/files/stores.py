@@ -21,6 +21,7 @@ def read(store: Store, name: str | bytes) -> bytes:
 
 
 def refusal(call: object, *arguments: object, **options: object) -> Refusal:
+    """What a call is refused with; no path is in it."""
     assert callable(call)
     with pytest.raises(Refusal) as caught:
         call(*arguments, **options)
@@ -29,6 +30,7 @@ def refusal(call: object, *arguments: object, **options: object) -> Refusal:
 
 
 def upload(store: Store, name: str, data: bytes, *, replace: bool = False) -> Incoming:
+    """A whole upload, from its announcement to its end."""
     incoming = store.begin(name, len(data), replace=replace)
     try:
         incoming.write(data)
@@ -40,6 +42,7 @@ def upload(store: Store, name: str, data: bytes, *, replace: bool = False) -> In
     return incoming
 
 
-def hand(incoming: Incoming, data: bytes) -> None:
+def fill(incoming: Incoming, data: bytes) -> None:
+    """All of an upload, up to its name."""
     incoming.write(data)
     incoming.sync()

@@ -18,6 +18,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from labnet.files import client as module
 from labnet.files.client import CourseFetch, Damaged, FilesClient, FilesClientFactory, Source
 from labnet.files.refusal import Refusal, Trouble
 from labnet.files.saving import Saving
@@ -332,6 +333,17 @@ def test_aListThatDoesNotGoOn(clock: Clock) -> None:
     done = Deferred.fromCoroutine(alone.client.list())
     for _ in range(2):
         alone.say(Listing((Entry("a", 1, 1.0),), True))
+    assert isinstance(outcome(done), NotUnderstood)
+
+
+def test_aListWithoutAnEnd(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on and on: the client does not."""
+    monkeypatch.setattr(module, "_MOST_LISTED", 10)
+    alone = Alone(clock)
+    done = Deferred.fromCoroutine(alone.client.list())
+    for number in range(11):
+        assert not done.called
+        alone.say(Listing((Entry(f"{number:02}", 1, 1.0),), True))
     assert isinstance(outcome(done), NotUnderstood)
 
 

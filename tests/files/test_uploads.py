@@ -15,7 +15,7 @@ import pytest
 from labnet.files import store as module
 from labnet.files.refusal import Trouble
 from labnet.files.store import Store, StoreLimits
-from tests.files.stores import hand, refusal, upload
+from tests.files.stores import fill, refusal, upload
 from tests.files.world import content
 
 
@@ -59,7 +59,7 @@ def test_anUploadThatIsAbandonedLeavesNothing(folder: Path) -> None:
 def test_anUploadOfAnotherLengthIsRefused(folder: Path, announced: int) -> None:
     incoming = Store(str(folder)).begin("a", announced)
     try:
-        assert refusal(hand, incoming, b"hello").trouble is Trouble.BAD_REQUEST
+        assert refusal(fill, incoming, b"hello").trouble is Trouble.BAD_REQUEST
     finally:
         incoming.close()
     assert content(folder) == {}
@@ -188,7 +188,7 @@ def test_aDiskThatFillsUp(folder: Path, monkeypatch: pytest.MonkeyPatch, number:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(module.os, call, full)
-    assert refusal(hand, incoming, b"hello").trouble is Trouble.NO_ROOM
+    assert refusal(fill, incoming, b"hello").trouble is Trouble.NO_ROOM
     incoming.close()
     assert content(folder) == {"a": b"old"}
 
@@ -266,3 +266,15 @@ def test_theUmaskOfTheProcessDoesNotMatter(folder: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((folder / "a").stat().st_mode) == 0o644
+
+
+def test_aFileSystemWithoutLocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads go into it all the same, and leave nothing open or behind."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    store = Store(str(folder))
+    upload(store, "new", b"data")
+    assert content(folder) == {"new": b"data"}

@@ -5,6 +5,8 @@ Names, the course's answer, and the framed heads.
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from contextlib import suppress
 from itertools import pairwise
 
@@ -87,6 +89,14 @@ def test_whatIsNoName(name: str) -> None:
 @pytest.mark.parametrize("name", [b"\xff", b"\xc0\xae\xc0\xae/", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe2\x82"])
 def test_aNameIsUTF8(name: bytes) -> None:
     assert trouble(checkName, name) is Trouble.BAD_NAME
+
+
+def test_everyCharacterThatIsNotSeenIsRefused() -> None:
+    """Of all there are: controls, formats, surrogates, line and paragraph separators."""
+    for code in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            with pytest.raises(Refusal):
+                checkName(f"a{chr(code)}b")
 
 
 def test_aLoneSurrogateIsNoName() -> None:
