@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
+
+from labnet.net import options
 
 
 def pytest_collection_finish() -> None:
@@ -75,3 +78,11 @@ def clock() -> Iterator[Clock]:
     left = clock.getDelayedCalls()
     if left:
         pytest.fail(f"timers left in the clock: {left}", pytrace=False)
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
+    """A reactor in memory in place of the real one, wherever options look for it."""
+    memory = MemoryReactorClock()
+    monkeypatch.setattr(options, "globalReactor", lambda: memory)
+    return memory

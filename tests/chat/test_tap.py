@@ -12,17 +12,8 @@ from labnet.chat import tap
 from labnet.chat.server import ChatFactory, ChatLimits
 from labnet.chat.web import PageFactory
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS
-from labnet.net import options as netOptions
 from labnet.net.limits import Limits
 from labnet.net.service import StreamListener, listeners
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
-    """A reactor in memory in place of the real one, wherever options look for it."""
-    memory = MemoryReactorClock()
-    monkeypatch.setattr(netOptions, "globalReactor", lambda: memory)
-    return memory
 
 
 def parsed(*arguments: str) -> tap.Options:

@@ -22,7 +22,6 @@ from labnet.classic.server import (
     timeFactory,
 )
 from labnet.classic.wire import LONGEST_QUOTE, NOISE, QUOTES, daytime, timeSince1900
-from labnet.net import options as netOptions
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.service import listeners
@@ -163,13 +162,6 @@ def test_noiseEndsWithTheService(clock: Clock) -> None:
 
 
 # The plugin
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
-    memory = MemoryReactorClock()
-    monkeypatch.setattr(netOptions, "globalReactor", lambda: memory)
-    return memory
 
 
 def parsed(*arguments: str) -> tap.Options:

@@ -18,7 +18,6 @@ from twisted.python.usage import UsageError
 from labnet.collector import server, tap
 from labnet.collector.server import CollectorFactory, CollectorProtocol, appendTo
 from labnet.collector.wire import Bounds, Collection, Piece, Pool
-from labnet.net import options as netOptions
 from labnet.net.service import StreamListener, listeners
 from tests.connections import TCPTransport, done, hangUp, reset
 
@@ -195,13 +194,6 @@ def test_aPipeIsNoFile(tmp_path: Path) -> None:
 
 
 # The plugin
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
-    memory = MemoryReactorClock()
-    monkeypatch.setattr(netOptions, "globalReactor", lambda: memory)
-    return memory
 
 
 def parsed(*arguments: str) -> tap.Options:

@@ -17,7 +17,6 @@ from labnet.greeting import clienttap, tap
 from labnet.greeting.client import GreetingClient
 from labnet.greeting.server import GreetingFactory
 from labnet.greeting.wire import LONGEST_GREETING
-from labnet.net import options as netOptions
 from labnet.net.service import ClientService, StreamListener, listeners
 from tests.connections import TCPTransport, hangUp
 
@@ -37,14 +36,6 @@ def test_whoConnectsIsGreetedThenItEnds(clock: Clock) -> None:
     protocol.readConnectionLost()
     hangUp(protocol)
     assert protocol.outcome == "greeted"
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
-    """A reactor in memory in place of the real one."""
-    memory = MemoryReactorClock()
-    monkeypatch.setattr(netOptions, "globalReactor", lambda: memory)
-    return memory
 
 
 def parsed(*arguments: str) -> tap.Options:
