@@ -14,7 +14,6 @@ from labnet.files import clienttap, tap
 from labnet.files.server import CourseFactory, FramedFactory
 from labnet.files.web import WebFactory
 from labnet.files.wire import Entry
-from labnet.net import options as common
 from labnet.net.options import UsageError
 from labnet.net.service import listeners
 from tests.files.world import SECRET
@@ -24,13 +23,6 @@ def parsed(*arguments: str) -> tap.Options:
     options = tap.Options()
     options.parseOptions(arguments)
     return options
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
-    memory = MemoryReactorClock()
-    monkeypatch.setattr(common, "globalReactor", lambda: memory)
-    return memory
 
 
 def test_threeListenersOfOneFolder(memory: MemoryReactorClock) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.browser import Browser
+from tests.integration.certificates import certificateIn
 from tests.integration.fileserver import LISTEN, client, leftovers, passwordFile, port
 from tests.integration.processes import (
     BIN,
@@ -417,25 +418,19 @@ def test_aBrowserUploadsWithTheForm(server: Twistd, folder: Path, tmp_path: Path
 
 def test_overTLS(tmp_path: Path) -> None:
     """There the kernel can not do it, and the same comes."""
-    pem = tmp_path / "pem"
-    subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out",
-        f"{pem}.crt", "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate = certificateIn(tmp_path)
     folder = tmp_path / "folder"
     folder.mkdir()
     data = os.urandom(3_000_000)
     (folder / "big").write_bytes(data)
-    listen = f"http=ssl:0:privateKey={pem}:certKey={pem}.crt"
+    listen = "http=" + certificate.listen()
     with Twistd(tmp_path, "labnet-files", "--folder", str(folder), "--listen", listen) as server:
         url = f"https://localhost:{port(server, 'http')}/big"
         command = [
             need("curl"),
             "-s",
             "--cacert",
-            f"{pem}.crt",
+            str(certificate.file),
             "--resolve",
             f"localhost:{port(server, 'http')}:127.0.0.1",
             url,
