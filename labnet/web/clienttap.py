@@ -214,17 +214,17 @@ async def _asked(
 
     @raise ClientError: the answer is not whole, or with C{--fail} one that went wrong.
     """
-    output = StandardOutput()
+    output, timing = StandardOutput(), Timing()
     console.attach(output, output=True)
     try:
-        response = await _written(reactor, options, console, request, output, saving)
+        response = await _written(reactor, options, request, output, saving, timing)
     except CancelledError:
         # The process is about to end: nobody waits for what is still to be written.
         raise
     except Exception:
-        await output.close()
+        await _end(options, console, output, timing)
         raise
-    await output.close()
+    await _end(options, console, output, timing)
     if options["fail"] and response.head.status >= 400:
         answered = f"{response.head.status} {legible(response.head.reason)}".rstrip()
         raise ClientError(f"the server answered {answered}", ExitStatus.ANSWERED_ERROR)
@@ -233,16 +233,23 @@ async def _asked(
             console.complain(f"labnet get: {remark}")
 
 
+async def _end(options: Options, console: Console, output: StandardOutput, timing: Timing) -> None:
+    """Write what is still to be written, and then, beside it, when everything was."""
+    await output.close()
+    if options["timing"] and not options["trace"]:
+        for line in timetable(timing, _width()):
+            console.complain(line)
+
+
 async def _written(
     reactor: Any,
     options: Options,
-    console: Console,
     request: Request,
     output: StandardOutput,
     saving: Saving | None,
+    timing: Timing,
 ) -> Response:
     trace = Trace(_width(), options["trace-lines"]) if options["trace"] else None
-    timing = Timing()
 
     def tell(seconds: float, event: Event) -> None:
         timing.note(seconds, event)
@@ -268,9 +275,6 @@ async def _written(
             destination.end()
             if trace is not None:
                 _writeLines(output, ["", *timetable(timing, _width())])
-            elif options["timing"]:
-                for line in timetable(timing, _width()):
-                    console.complain(line)
 
 
 def _writeLines(output: StandardOutput, lines: Iterable[str]) -> None:

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from labnet.net.connection import Transport
 from labnet.net.outcome import ClientError, ExitStatus, explain
 from labnet.net.secure import SecureConnection
+from labnet.net.sockets import SocketOptions
 from labnet.proxy.body import Truncated
 from labnet.proxy.wire import BadMessage, ResponseHead
 from labnet.web.events import (
@@ -145,6 +146,9 @@ class Exchange(Protocol, TimeoutMixin):
     # The request.
 
     def connectionMade(self) -> None:
+        # The request follows the end of the TLS handshake at once: it is not to wait until that is
+        # acknowledged.
+        SocketOptions().apply(self.transport)
         if not self._tunnelled:
             self._tell(connected(self.transport))
         self._sink.attach(self)

@@ -211,8 +211,16 @@ def test_aRedirection() -> None:
 LAME_OUTCOMES = {
     "no-length": (0, (0,), ""),
     "line-feeds": (0, (0,), "lines of the head end with LF alone"),
-    "early-close": (5, (0, 8, 52, 56), "the head is cut: 42 bytes of it came, then the connection was closed"),
-    "too-long": (5, (18,), "the body is cut: 25 of 125 bytes came (Content-Length), then the connection was"),
+    "early-close": (
+        5,
+        (0, 8, 52, 56),
+        "the head is cut: 42 bytes of it came, then the connection was closed",
+    ),
+    "too-long": (
+        5,
+        (18,),
+        "the body is cut: 25 of 125 bytes came (Content-Length), then the connection was",
+    ),
     "too-short": (0, (0,), "the server goes on after the end of the body: 10 bytes more"),
     "never-ends": (4, (28,), "timed out: not complete in 0.5 s; of the body 25 bytes came"),
     "slow": (4, (28,), "timed out: not complete in 0.5 s; 1 byte of the head came"),
