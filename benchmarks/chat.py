@@ -20,23 +20,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import resource
 import select
-import shutil
 import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
-BIN = Path(sys.executable).parent
+from measuring import MIB, DidNotStart, Server, freePort, installed, stopOnSignals, table, twistd
+
 TALKERS = 10
 TEXT = b"x" * 64
-MIB = 2**20
 # As much as is there, and no byte of it is copied.
 DROPPED = bytearray(MIB)
 
@@ -98,7 +95,7 @@ OURS = [
 
 
 def ours(*options: str) -> list[str]:
-    return [str(BIN / "twistd"), "-n", "--pidfile=", *options, *OURS]
+    return twistd(*options, *OURS)
 
 
 def chatLogin(name: bytes) -> bytes:
@@ -117,53 +114,23 @@ def ircSay(text: bytes) -> bytes:
     return b"PRIVMSG #room :" + text + b"\r\n"
 
 
-class Server:
-    """A running server, on the first CPU."""
+class Room(Server):
+    """A running chat server, on the first CPU."""
 
     def __init__(self, command: list[str], port: int = 0, irc: bool = False) -> None:
+        super().__init__(command)
         self.irc = irc
         self.login: Callable[[bytes], bytes] = ircLogin if irc else chatLogin
         self.say: Callable[[bytes], bytes] = ircSay if irc else chatSay
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL if port else subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
-        )
-        self.port = port or self._announced(command)
-
-    def _announced(self, command: list[str]) -> int:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            match = re.search(r"listens on tcp:127\.0\.0\.1:(\d+)", line)
-            if match:
-                # Nobody reads what it says from now on, so that must go somewhere else.
-                subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=subprocess.DEVNULL)
-                return int(match[1])
-        raise SystemExit(f"{command} did not start")
-
-    @property
-    def memory(self) -> int:
-        """Bytes it uses now."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * resource.getpagesize()
-
-    @property
-    def processor(self) -> float:
-        """Seconds of CPU it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        if port:
+            self.listening(port)
+        self.port = port or self.announced()
 
 
 class Crowd:
     """Members that drop what they hear, in the kernel; the first, who keeps it, only listens."""
 
-    def __init__(self, server: Server, size: int) -> None:
+    def __init__(self, server: Room, size: int) -> None:
         self.server = server
         self.poller = select.epoll()
         self.sockets: dict[int, socket.socket] = {}
@@ -230,7 +197,7 @@ class Crowd:
         self.poller.close()
 
 
-def speed(server: Server, size: int, seconds: float) -> tuple[float, float]:
+def speed(server: Room, size: int, seconds: float) -> tuple[float, float]:
     """Messages delivered a second, and for each second that the server had the CPU."""
     crowd = Crowd(server, size)
     talkers = crowd.members[1 : TALKERS + 1]
@@ -257,43 +224,36 @@ def speed(server: Server, size: int, seconds: float) -> tuple[float, float]:
 
 def compareSpeed(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        starts: dict[str, Callable[[], Server]] = {
-            "LineReceiver": lambda: Server([sys.executable, "-c", LINE_RECEIVER]),
-            "labnet-chat": lambda: Server(ours()),
-            "labnet-chat --reactor labnet": lambda: Server(ours("--reactor", "labnet")),
+        starts: dict[str, Callable[[], Room]] = {
+            "LineReceiver": lambda: Room([sys.executable, "-c", LINE_RECEIVER]),
+            "labnet-chat": lambda: Room(ours()),
+            "labnet-chat --reactor labnet": lambda: Room(ours("--reactor", "labnet")),
         }
-        ngircd = shutil.which("ngircd") or shutil.which("ngircd", path="/usr/sbin")
-        if ngircd is not None:
-            port = freePort()
-            file = Path(folder, "ngircd.conf")
-            file.write_text(NGIRCD.format(port=port, user="irc" if os.geteuid() == 0 else os.geteuid()))
-            starts["ngircd"] = lambda: Server([ngircd, "-n", "-f", str(file)], port, irc=True)
+        port = freePort()
+        file = Path(folder, "ngircd.conf")
+        file.write_text(NGIRCD.format(port=port, user="irc" if os.geteuid() == 0 else os.geteuid()))
+        try:
+            command = [installed("ngircd"), "-n", "-f", str(file)]
+        except DidNotStart as problem:
+            print(f"ngircd: {problem}", file=sys.stderr)
+        else:
+            starts["ngircd"] = lambda: Room(command, port, irc=True)
         rates: dict[str, list[tuple[float, float]]] = {name: [] for name in starts}
         for _ in range(options.rounds):
             for name, start in starts.items():
-                server = start()
-                try:
+                with start() as server:
                     rates[name].append(speed(server, options.members, options.seconds))
-                finally:
-                    server.stop()
-    base = statistics.median(rate for rate, _ in rates["LineReceiver"])
-    print(f"| server, {options.members} members | delivered a second | for a second of CPU | ratio |")
-    print("|---|---|---|---|")
+    base = median(rate for rate, _ in rates["LineReceiver"])
+    rows = []
     for name, measured in rates.items():
-        rate, cpu = (statistics.median(column) for column in zip(*measured, strict=True))
-        print(f"| {name} | {rate:,.0f} | {cpu:,.0f} | {rate / base:.2f} |")
-
-
-def freePort() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+        rate, cpu = (median(column) for column in zip(*measured, strict=True))
+        rows.append([name, f"{rate:,.0f}", f"{cpu:,.0f}", f"{rate / base:.2f}"])
+    columns = [f"server, {options.members} members", "delivered a second", "for a second of CPU", "ratio"]
+    print(table(columns, rows))
 
 
 def idle(options: argparse.Namespace) -> None:
-    server = Server(ours())
-    try:
+    with Room(ours()) as server:
         Crowd(server, 1).close()
         before, began = server.memory, time.perf_counter()
         crowd = Crowd(server, options.members)
@@ -308,13 +268,10 @@ def idle(options: argparse.Namespace) -> None:
         print(f"{options.members} members came in within {came:.1f} s; each costs {each / 1024:.1f} KiB")
         print(f"one message has reached all of them after {took * 1000:.0f} ms")
         crowd.close()
-    finally:
-        server.stop()
 
 
 def busy(options: argparse.Namespace) -> None:
-    server = Server(ours())
-    try:
+    with Room(ours()) as server:
         crowd = Crowd(server, options.members)
         before, latest, sent, began = server.memory, 0.0, 0, time.perf_counter()
         waiting: dict[bytes, float] = {}
@@ -335,8 +292,6 @@ def busy(options: argparse.Namespace) -> None:
         print(f"{rate:,.0f} delivered a second, the slowest after {latest:.2f} s")
         print(f"memory grew by {(server.memory - before) / MIB:.1f} MiB")
         crowd.close()
-    finally:
-        server.stop()
 
 
 def main() -> None:
@@ -351,6 +306,7 @@ def main() -> None:
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    stopOnSignals()
     options.run(options)
 
 

@@ -13,16 +13,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import re
 import select
 import socket
-import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
+from contextlib import ExitStack
+from statistics import median
 
-BIN = Path(sys.executable).parent
+from measuring import LOAD, Server, spread, stopOnSignals, table, twistd
+
 CONNECTIONS = 64
 MESSAGE = b"x" * 64
 
@@ -57,26 +56,9 @@ OURS = ["labnet-echo", "--listen", "raw=tcp:0"]
 SERVERS = {
     "twisted.protocols.wire.Echo": [sys.executable, "-c", TWISTED],
     "uvloop Protocol": [sys.executable, "-c", UVLOOP],
-    "labnet-echo": [str(BIN / "twistd"), "-n", "--pidfile=", *OURS],
-    "labnet-echo --reactor labnet": [str(BIN / "twistd"), "-n", "--pidfile=", "--reactor", "labnet", *OURS],
+    "labnet-echo": twistd(*OURS),
+    "labnet-echo --reactor labnet": twistd("--reactor", "labnet", *OURS),
 }
-
-
-def start(command: list[str]) -> tuple[subprocess.Popen[str], int]:
-    """A server on the first CPU, and its port."""
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        match = re.search(r"listens on tcp:127\.0\.0\.1:(\d+)", line)
-        if match:
-            return process, int(match[1])
-    raise SystemExit(f"{command} did not start")
 
 
 def load(port: int, seconds: float) -> float:
@@ -113,27 +95,22 @@ def main() -> None:
     servers = dict(SERVERS)
     if importlib.util.find_spec("uvloop") is None:
         del servers["uvloop Protocol"]
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    running = {}
-    for name, command in servers.items():
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        running[name] = start(command)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     rates: dict[str, list[float]] = {name: [] for name in servers}
-    try:
+    stopOnSignals()
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(Server(command)) for name, command in servers.items()}
+        ports = {name: server.announced() for name, server in running.items()}
+        os.sched_setaffinity(0, {LOAD})
         for _ in range(options.rounds):
-            for name, (_, port) in running.items():
+            for name, port in ports.items():
                 rates[name].append(load(port, options.seconds))
-    finally:
-        for process, _ in running.values():
-            process.terminate()
-    base = statistics.median(rates["twisted.protocols.wire.Echo"])
-    print("| server | round trips a second (median) | lowest to highest | ratio |")
-    print("|---|---|---|---|")
-    for name, measured in rates.items():
-        median = statistics.median(measured)
-        spread = f"{min(measured):,.0f} to {max(measured):,.0f}"
-        print(f"| {name} | {median:,.0f} | {spread} | {median / base:.2f} |")
+    base = median(rates["twisted.protocols.wire.Echo"])
+    columns = ["server", "round trips a second (median)", "lowest to highest", "ratio"]
+    rows = [
+        [name, f"{median(measured):,.0f}", spread(measured), f"{median(measured) / base:.2f}"]
+        for name, measured in rates.items()
+    ]
+    print(table(columns, rows))
 
 
 if __name__ == "__main__":

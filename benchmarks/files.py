@@ -15,9 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-MIB = 2**20
+from measuring import LOAD, MIB, SERVERS, Server, freePort, installed, stopOnSignals, twistd
+
 _CONFIGURATION = """
 daemon off; master_process off; worker_processes 1; error_log stderr warn; pid {folder}/nginx.pid;
 events {{ worker_connections 512; }}
@@ -39,79 +38,45 @@ http {{
 """
 
 
-def pinned(command: list[str], processor: int | None) -> list[str]:
-    taskset = shutil.which("taskset")
-    return command if processor is None or taskset is None else [taskset, "-c", str(processor), *command]
-
-
 @contextmanager
-def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-@contextmanager
-def nginx(folder: Path, processor: int | None) -> Iterator[Server]:
+def nginx(folder: Path, processor: int | None) -> Iterator[Source]:
     """nginx on a port that was free a moment ago."""
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not os.access(program, os.X_OK):
-        sys.exit("nginx is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = freePort()
     configuration = folder / "nginx.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder, port=port))
-    command = pinned([program, "-p", str(folder), "-c", str(configuration)], processor)
-    with running(command, folder) as process:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                connection = socket.create_connection(("127.0.0.1", port))
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.05)
-        yield Server("nginx", process.pid, connection)
+    command = [installed("nginx"), "-p", str(folder), "-c", str(configuration)]
+    with Server(command, processor, folder) as server:
+        server.listening(port)
+        yield Source("nginx", server, port)
 
 
 @contextmanager
-def labnet(folder: Path, processor: int | None, reactor: str) -> Iterator[Server]:
+def labnet(folder: Path, processor: int | None, reactor: str) -> Iterator[Source]:
     """Ours on a port that the system chooses."""
-    twistd = Path(sys.executable).with_name("twistd")
-    command = [str(twistd), "-n", "--pidfile=", f"--reactor={reactor}", "labnet-files"]
-    command += ["--folder", str(folder / "files"), "--largest", "0", "--listen", "http=tcp:0"]
-    with running(pinned(command, processor), folder) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            match = re.search(r"files \(http\) listens on tcp:.*:(\d+)$", line)
-            if match:
-                yield Server("labnet", process.pid, socket.create_connection(("127.0.0.1", int(match[1]))))
-                break
+    what = ["--folder", str(folder / "files"), "--largest", "0", "--listen", "http=tcp:0"]
+    with Server(twistd(f"--reactor={reactor}", "labnet-files", *what), processor, folder) as server:
+        yield Source("labnet", server, server.announced())
 
 
-class Server:
+class Source:
     """
     One of them, and a connection to it.
 
     @ivar speeds: bytes a second of each round.
-    @ivar ticks: the ticks of the processor that it had.
+    @ivar used: the seconds of CPU that it had.
     """
 
-    def __init__(self, name: str, pid: int, connection: socket.socket) -> None:
+    def __init__(self, name: str, server: Server, port: int) -> None:
         self.name = name
         self.speeds: list[float] = []
-        self.ticks = 0
-        self._pid = pid
-        self._connection = connection
+        self.used = 0.0
+        self._server = server
+        self._connection = socket.create_connection(("127.0.0.1", port))
         self._nowhere = bytearray(MIB)
 
     def measure(self, size: int) -> None:
         """Get the file once."""
-        ticks, began = self._processorTime(), time.perf_counter()
+        used, began = self._server.processor, time.perf_counter()
         left = self._ask()
         assert left <= size
         while left:
@@ -120,7 +85,7 @@ class Server:
                 sys.exit(f"{self.name} closed the connection in the middle")
             left -= amount
         self.speeds.append(size / (time.perf_counter() - began))
-        self.ticks += self._processorTime() - ticks
+        self.used += self._server.processor - used
 
     def _ask(self) -> int:
         """Ask for the file; how many bytes of it are still to come after the head."""
@@ -134,10 +99,6 @@ class Server:
         assert length is not None
         return int(length[1]) - len(rest)
 
-    def _processorTime(self) -> int:
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -145,10 +106,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--reactor", default="epoll")
     options = parser.parse_args()
-    processors = sorted(os.sched_getaffinity(0))
-    theirs = processors[1] if len(processors) > 1 else None
+    theirs = SERVERS if SERVERS != LOAD else None
     if theirs is not None:
-        os.sched_setaffinity(0, {processors[0]})
+        os.sched_setaffinity(0, {LOAD})
+    stopOnSignals()
     size = options.size * MIB
     with tempfile.TemporaryDirectory(prefix="labnet-") as name:
         folder = Path(name)
@@ -161,12 +122,12 @@ def main() -> None:
                     server.measure(size)
                     if not number:
                         server.speeds.clear()
-                        server.ticks = 0
+                        server.used = 0.0
     for server in (peer, ours):
-        milliseconds = server.ticks * 1000 / os.sysconf("SC_CLK_TCK") / options.rounds
+        milliseconds = server.used * 1000 / options.rounds
         print(f"{server.name:>8}: {median(server.speeds) / MIB:8,.0f} MiB/s, best", end="")
         print(f" {max(server.speeds) / MIB:8,.0f}; {milliseconds:.1f} ms of the processor for each file")
-    print(f"processor time, nginx / labnet: {peer.ticks / ours.ticks:.2f}")
+    print(f"processor time, nginx / labnet: {peer.used / ours.used:.2f}")
     print(f"labnet / nginx: {median(ours.speeds) / median(peer.speeds):.2f}")
 
 
