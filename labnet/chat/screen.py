@@ -8,21 +8,20 @@ import atexit
 import os
 import termios
 import tty
-from collections import deque
 from contextlib import suppress
 from typing import IO
 
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
 from labnet.chat.inputline import InputLine
+from labnet.net.console import Lines
 
 __all__ = ["Screen"]
 
 
-class Screen(Protocol):
+class Screen(Lines):
     """
     A terminal, used as a L{labnet.net.console.Console}: what is said scrolls up above the input line.
 
@@ -32,10 +31,9 @@ class Screen(Protocol):
     """
 
     def __init__(self, out: IO[str], terminal: str) -> None:
+        super().__init__()
         self._out = out
         self._input = InputLine()
-        self._ready: deque[str] = deque()
-        self._waiting: Deferred[str | None] | None = None
         self._closed = False
         self._keyboard = os.open(terminal, os.O_RDONLY | os.O_NOCTTY)
         self._before = termios.tcgetattr(self._keyboard)
@@ -65,15 +63,12 @@ class Screen(Protocol):
 
     async def readLine(self) -> str | None:
         """The next line that is entered; L{None} when there will be none."""
-        waiting: Deferred[str | None] = Deferred(lambda cancelled: self._forget())
-        self._waiting = waiting
-        self._give()
-        return await waiting
+        return await self.next()
 
     def stopReading(self) -> None:
         """Whoever waits for a line is told that there is none."""
         self._closed = True
-        self._give()
+        self.end()
 
     def close(self) -> None:
         """Give the terminal back as it was."""
@@ -100,18 +95,10 @@ class Screen(Protocol):
             self.say(f"> {line}")
             self._ready.append(line)
         self._draw()
-        self._give()
+        self.arrived()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.stopReading()
-
-    def _give(self) -> None:
-        if self._waiting is not None and (self._ready or self._closed):
-            waiting, self._waiting = self._waiting, None
-            waiting.callback(self._ready.popleft() if self._ready else None)
-
-    def _forget(self) -> None:
-        self._waiting = None
 
     def _draw(self) -> None:
         if self._closed:

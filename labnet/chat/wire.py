@@ -112,7 +112,7 @@ def textOf(event: Event) -> str:
 
 
 def weightOf(event: Event) -> int:
-    """How many bytes an event is, about, where it is kept or waits: its text and names, and some around them."""
+    """About how many bytes an event is, where it is kept or waits: text, names, and what is around."""
     return 64 + sum(len(getattr(event, part).encode()) for part in event.__slots__)
 
 

@@ -71,16 +71,20 @@ class Lines(Protocol):
         for piece in others:
             self._complete()
             self._extend(piece)
-        if len(self._ready) > self.AHEAD and not self._paused:
-            self._paused = True
-            cast(IPushProducer, self.transport).pauseProducing()
-        self._give()
+        self.arrived()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._rest:
             # A last line without a newline is a line, too.
             self._complete()
         self.end()
+
+    def arrived(self) -> None:
+        """There may be more lines: give them to whoever waits, and read no more if they are many."""
+        if len(self._ready) > self.AHEAD and not self._paused:
+            self._paused = True
+            cast(IPushProducer, self.transport).pauseProducing()
+        self._give()
 
     def _extend(self, piece: bytes) -> None:
         self._rest += piece[: self.LONGEST + 1 - len(self._rest)]
