@@ -175,6 +175,7 @@ class CourseFetch(_Timed):
             size, front = self._reader.end()
             self._sink.putInFront(front)
         except Exception:
+            # As above; and whatever else it is, whoever waits is told.
             self.done.errback(Failure())
         else:
             self.done.callback(size)

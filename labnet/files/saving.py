@@ -56,6 +56,7 @@ class Saving:
             else:
                 self.restart()
         except BaseException:
+            # There will be nobody to close it.
             os.close(self._descriptor)
             raise
 

@@ -212,6 +212,7 @@ class Store:
                 self._admit(folder, checked, size or 0, replace)
                 return Incoming(self, folder, checked, size, replace)
             except BaseException:
+                # There is no upload that would close it.
                 os.close(folder)
                 raise
         except OSError as error:
