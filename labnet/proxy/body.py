@@ -267,9 +267,7 @@ def responseBody(head: ResponseHead, method: bytes) -> BodyReader:
     """
     fields = head.fields
     if method == b"HEAD" or head.status < 200 or head.status in (204, 304):
-        # With a 204 they must not be there (RFC 9110, 8.6; RFC 9112, 6.1); who believes them waits.
-        lies = b"transfer-encoding" in fields or any(n != b"0" for n in fields.values(b"content-length"))
-        return LengthBody(0, head.status == 204 and lies)
+        return LengthBody(0, _promisesContent(head))
     if b"transfer-encoding" in fields:
         if fields.tokens(b"transfer-encoding") != [b"chunked"]:
             raise BadMessage("a transfer coding other than chunked")
@@ -282,6 +280,16 @@ def responseBody(head: ResponseHead, method: bytes) -> BodyReader:
         # It has no content (RFC 9110, 15.3.6), and who knows that takes this for the next response.
         raise BadMessage("content in a 205 response")
     return CloseDelimitedBody() if length is None else LengthBody(length, _severalLengths(fields))
+
+
+def _promisesContent(head: ResponseHead) -> bool:
+    """Whether who forgets that there is none would wait for it, or read its length in a way of its own."""
+    fields = head.fields
+    lengths = set(fields.values(b"content-length"))
+    if head.status == 204:
+        # There these fields must not be (RFC 9110, 8.6; RFC 9112, 6.1).
+        return b"transfer-encoding" in fields or bool(lengths - {b"0"})
+    return len(lengths) > 1 or any(_DIGITS.fullmatch(length) is None for length in lengths)
 
 
 def _severalLengths(fields: Fields) -> bool:
