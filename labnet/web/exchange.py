@@ -146,6 +146,13 @@ class Exchange(Protocol, TimeoutMixin):
     # The request.
 
     def connectionMade(self) -> None:
+        self._guarded(self._connected)
+
+    def handshakeCompleted(self) -> None:
+        """There is TLS below, and it is ready."""
+        self._guarded(self._agreed)
+
+    def _connected(self) -> None:
         # The request follows the end of the TLS handshake at once: it is not to wait until that is
         # acknowledged.
         SocketOptions().apply(self.transport)
@@ -155,8 +162,7 @@ class Exchange(Protocol, TimeoutMixin):
         if not isinstance(self.transport, SecureConnection):
             self._begin()
 
-    def handshakeCompleted(self) -> None:
-        """There is TLS below, and it is ready."""
+    def _agreed(self) -> None:
         assert isinstance(self.transport, SecureConnection)
         agreement = self.transport.agreement
         assert agreement is not None
@@ -169,7 +175,17 @@ class Exchange(Protocol, TimeoutMixin):
         self._tell(RequestBegan(withoutSecrets(self._head), len(body)))
         size = len(self._head) + len(body)
         sent = self._head + body if body else self._head
-        self._sending = _Sending(self.transport, sent, lambda: self._tell(RequestSent(size)))
+        self._sending = _Sending(self.transport, sent, lambda: self._guarded(self._sent, size))
+
+    def _sent(self, size: int) -> None:
+        self._tell(RequestSent(size))
+
+    def _guarded(self, act: Callable[..., object], *args: object) -> None:
+        """What is told, and the sink, are other people's: what they raise ends the exchange."""
+        try:
+            act(*args)
+        except Exception as problem:
+            self._leave(problem)
 
     # The response.
 

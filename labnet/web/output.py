@@ -50,13 +50,11 @@ class StandardOutput(Protocol):
 
     def write(self, data: bytes) -> None:
         """
-        Write it, when there is room for it.
-
-        @raise BrokenPipeError: nobody reads it any more.
+        Write it, when there is room for it. When nobody reads it any more it is lost: the flow is stopped
+        then, and L{close} says why.
         """
-        if self._gone:
-            raise BrokenPipeError
-        self.transport.write(data)
+        if not self._gone:
+            self.transport.write(data)
 
     async def close(self) -> None:
         """

@@ -304,6 +304,24 @@ def test_whenNobodyReadsItIsABrokenPipe(python: str) -> None:
         assert getting.stderr.read() == b"labnet get: broken pipe: the reader has gone\n"
 
 
+def test_whenNobodyReadsTheTraceItIsABrokenPipeToo(web: str) -> None:
+    """Also when that is known before there is a connection."""
+    command = [sys.executable, "-m", "labnet", "get", f"{web}/lame/never-ends", "--trace"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as output:
+        ended = subprocess.run(
+            command,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (7, "labnet get: broken pipe: the reader has gone\n")
+
+
 def test_headAndRedirection(python: str) -> None:
     head = get(f"{python}/page.html", "-I")
     assert head.stdout.startswith("HTTP/1.0 200 OK\n")

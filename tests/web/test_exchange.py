@@ -4,6 +4,8 @@ The web client's exchange on a transport in memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionAborted
@@ -12,7 +14,16 @@ from twisted.python.failure import Failure
 
 from labnet.net.outcome import ClientError, ExitStatus, explain
 from labnet.web.client import Collected
-from labnet.web.events import Closed, Connected, End, Event, RequestBegan, RequestSent
+from labnet.web.events import (
+    Closed,
+    Connected,
+    End,
+    Event,
+    HeadEnded,
+    Received,
+    RequestBegan,
+    RequestSent,
+)
 from labnet.web.exchange import Exchange
 from labnet.web.requests import Manner, Request, encodeHead
 from labnet.web.target import parseURL
@@ -26,7 +37,13 @@ OPEN = b"HTTP/1.0 200 OK\r\n\r\nhello"
 class World:
     """An exchange, its connection, and what came of it."""
 
-    def __init__(self, clock: Clock, manner: Manner | None = None, **request: object) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        manner: Manner | None = None,
+        tell: Callable[[Event], object] | None = None,
+        **request: object,
+    ) -> None:
         asked = Request(parseURL("http://me:secret@a/"), **request)  # type: ignore[arg-type]
         self.clock = clock
         self.events: list[Event] = []
@@ -38,7 +55,7 @@ class World:
             encodeHead(asked, b"us"),
             self.sink,
             manner=manner or Manner(timeout=10.0),
-            tell=self.events.append,
+            tell=tell or self.events.append,
         )
         self.results: list[object] = []
         self.exchange.done.addBoth(self.results.append)
@@ -243,6 +260,27 @@ def test_aSinkThatDoesNotTakeItEndsIt(clock: Clock) -> None:
     assert world.transport.disconnected
     hangUp(world.exchange)
     assert world.outcome() == ("the disk is full", ExitStatus.USAGE)
+
+
+@pytest.mark.parametrize("kind", [Connected, RequestBegan, RequestSent, Received, HeadEnded, Closed])
+def test_whoIsToldAndRaisesEndsIt(clock: Clock, kind: type[Event]) -> None:
+    """At whatever event."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, kind):
+            raise RuntimeError(kind.__name__)
+
+    world = World(clock, tell=tell)
+    world.sent()
+    if not world.transport.disconnecting:
+        world.received(WHOLE)
+    if not world.transport.disconnecting:
+        world.exchange.connectionLost(done())
+    else:
+        hangUp(world.exchange)
+    (failure,) = world.results
+    assert isinstance(failure, Failure)
+    assert str(failure.value) == kind.__name__
 
 
 def test_aSinkCanHoldItBackForAsLongAsItLikes(clock: Clock) -> None:
