@@ -291,6 +291,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "Plays guess a number, by halves.",
     ),
     Entry(
+        "proxy-selftest",
+        Kind.CLIENT,
+        "labnet.proxyselftest.clienttap",
+        (),
+        "Tries every way around a filtering proxy, and tells what got through.",
+    ),
+    Entry(
         "authority",
         Kind.CLIENT,
         "labnet.authority.clienttap",

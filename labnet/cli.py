@@ -19,7 +19,7 @@ from labnet.catalogue import CATALOGUE, clientCalled, clients
 from labnet.net.console import Console
 from labnet.net.outcome import ExitStatus, explain
 
-__all__ = ["main"]
+__all__ = ["main", "proxySelftest"]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         # Ctrl-C after the client has begun, and before the reactor runs and takes care of it.
         sys.exit(ExitStatus.INTERRUPTED)
+
+
+def proxySelftest() -> NoReturn:
+    """The command C{labnet-proxy-selftest}: C{labnet proxy-selftest} under a name of its own."""
+    main(["proxy-selftest", *sys.argv[1:]])
 
 
 def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
