@@ -33,7 +33,7 @@ class Saving:
     @param replace: whether a file may be replaced that has this path.
     @ivar size: bytes that are there by now.
     @raise TargetExists: there is one, and it may not be replaced.
-    @raise CannotSave: the C{.part} file can not be opened, or is no file.
+    @raise CannotSave: the C{.part} file can not be opened, or it or what is to be replaced is no file.
     """
 
     def __init__(self, target: str, *, replace: bool = False, resume: bool = True) -> None:
@@ -44,6 +44,9 @@ class Saving:
         self.size = 0
         if not replace and os.path.lexists(target):
             raise TargetExists(target)
+        if os.path.exists(target) and not os.path.isfile(target):
+            # A new file in the place of /dev/null is not what anybody wants.
+            raise CannotSave(f"{target}: not a file")
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self._told():
             self._descriptor = os.open(self._part, flags, 0o644)

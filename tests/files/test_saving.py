@@ -94,6 +94,13 @@ def test_aFileThatIsThereIsKept(tmp_path: Path) -> None:
     assert content(tmp_path) == {"a": b"new"}
 
 
+def test_whatIsNoFileIsNotReplaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(CannotSave, match="a: not a file"):
+        Saving(str(tmp_path / "a"), replace=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_aFileThatComesMeanwhileIsKeptToo(tmp_path: Path) -> None:
     saving = Saving(str(tmp_path / "a"))
     saving.write(b"new")
