@@ -90,10 +90,7 @@ class Options(CommandOptions):
         self.manner = Manner()
 
     def opt_header(self, field: str) -> None:
-        """
-        A field to send, 'Name: value', in place of ours of that name; 'Name:' sends none of that name.
-        May be repeated.
-        """
+        """A field to send, 'Name: value', in place of ours; 'Name:' sends none. May be repeated."""
         try:
             self.fields.append(parseField(os.fsencode(field)))
         except ValueError as error:

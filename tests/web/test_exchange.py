@@ -262,6 +262,16 @@ def test_aSinkThatDoesNotTakeItEndsIt(clock: Clock) -> None:
     assert world.outcome() == ("the disk is full", ExitStatus.USAGE)
 
 
+def test_theSinkIsToldWhenItHoldsNobodyBackAnyMore(clock: Clock) -> None:
+    world = World(clock)
+    told: list[str] = []
+    world.sink.detach = lambda: told.append("detached")  # type: ignore[method-assign]
+    world.received(WHOLE)
+    assert not told
+    world.exchange.connectionLost(done())
+    assert told == ["detached"]
+
+
 @pytest.mark.parametrize("kind", [Connected, RequestBegan, RequestSent, Received, HeadEnded, Closed])
 def test_whoIsToldAndRaisesEndsIt(clock: Clock, kind: type[Event]) -> None:
     """At whatever event."""
