@@ -78,7 +78,13 @@ def test_aMistakenOptionIsOneLine(capsys: pytest.CaptureFixture[str]) -> None:
 def test_everyClientHasHelp(capsys: pytest.CaptureFixture[str], entry: Any) -> None:
     status, out, err = ending(capsys, entry.command, "--help")
     assert (status, err) == (0, "")
+    assert out.startswith(f"Usage: labnet {entry.command} ")
     assert "Options:" in out
+
+
+def test_everyClientHasTheVersionOfLabnet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(capsys, "nc", "--version") == ending(capsys, "--version")
+    assert ending(capsys, "--version")[1].startswith("labnet ")
 
 
 def outcome(monkeypatch: pytest.MonkeyPatch, run: Run) -> tuple[int, list[str]]:

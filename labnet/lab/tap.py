@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from twisted.application.service import IService
 from twisted.python.usage import CoerceParameter
@@ -30,6 +30,8 @@ class Options(CommandOptions):
     @ivar sections: what runs, in the order of starting; there after C{postOptions}.
     @ivar parts: the same, checked and ready to be built.
     """
+
+    entry: ClassVar[Entry] = entryFor("labnet", Kind.LAB)
 
     synopsis = "[--config FILE.toml] [--only NAME,NAME] [--port-offset N] [--list]"
     longdesc = (

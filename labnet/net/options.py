@@ -5,11 +5,13 @@ The options that every server shares, and the shape of every command line.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from getopt import GetoptError, gnu_getopt
+from importlib.metadata import version
 from itertools import pairwise
-from typing import IO, Any, ClassVar, TypeVar
+from typing import IO, Any, ClassVar, NoReturn, TypeVar
 
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import ILogObserver
@@ -124,7 +126,21 @@ class CommandOptions(Options):
     """
     What all command lines of labnet share: a mistake is one line, and under C{twistd} and C{twist} the end
     of the process with status 1.
+
+    @ivar entry: the row in the catalogue.
     """
+
+    entry: ClassVar[Entry]
+
+    def getSynopsis(self) -> str:
+        """How it is called: below C{twistd} as a plugin, else as a command of C{labnet}'s."""
+        synopsis = super().getSynopsis()
+        return synopsis if self.parent is not None else f"Usage: labnet {self.entry.command} {synopsis}"
+
+    def opt_version(self) -> NoReturn:
+        """Display the version of labnet and exit."""
+        sys.stdout.write(f"labnet {version('labnet')}\n")
+        raise SystemExit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
