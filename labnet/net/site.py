@@ -54,6 +54,7 @@ class _BoundedRequest(Request):
                 connectionOf(self).endWith(_TOO_LARGE, "a body that is too large")
 
     def process(self) -> None:
+        connectionOf(self).asked()
         if self._left >= 0:
             super().process()  # type: ignore[no-untyped-call]
 
@@ -147,6 +148,7 @@ class SiteConnection(LingeringConnection):
         self.streaming = False
         self._begun = False
         self._ended = False
+        self._answering = 0
         self._channel: Any = _Channel()  # type: ignore[no-untyped-call]
 
     def started(self) -> None:
@@ -163,7 +165,8 @@ class SiteConnection(LingeringConnection):
 
     def inputEnded(self) -> None:
         self._ended = True
-        if not self.busy:
+        # The rest of a request that has begun will never come.
+        if not self._answering or not self.busy:
             self.close()
 
     def outputFull(self) -> None:
@@ -175,9 +178,14 @@ class SiteConnection(LingeringConnection):
     def ended(self, reason: Failure) -> None:
         self._channel.connectionLost(reason)
 
+    def asked(self) -> None:
+        """A request is there whole."""
+        self._answering += 1
+
     def answered(self) -> None:
         """A request is answered."""
         self.requests += 1
+        self._answering -= 1
         self.streaming = False
         self._begun = bool(self._channel.requests)
         if self._ended:

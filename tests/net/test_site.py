@@ -216,6 +216,20 @@ def test_theClientHasNothingMoreToAsk(world: World) -> None:
     hangUp(connection)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [b"GE", b"GET / HTTP/1.1\r\nHost", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"],
+)
+def test_theClientEndsInTheMiddleOfARequest(world: World, part: bytes) -> None:
+    """Also after a whole one: nobody waits for the rest."""
+    connection, transport = world.connect()
+    connection.dataReceived(GET)
+    connection.dataReceived(part)
+    connection.readConnectionLost()
+    assert transport.value().count(b"HTTP/1.1 ") == 1
+    hangUp(connection)
+
+
 def test_theClientIsGone(world: World) -> None:
     connection, _ = world.connect()
     connection.dataReceived(GET.replace(b"/ ", b"/later ", 1))
