@@ -32,11 +32,17 @@ _FILLER = page(b"A clean page, which mentions nothing. " * 40)
 # Codings.
 
 
+def _longPage(marker: Marker) -> bytes:
+    """Long and varied enough for every coder to do something: in a short one zstd leaves the word as it is."""
+    lines = (b"Line %d, which mentions %x and nothing else.\n" % (line, line * 7_919) for line in range(40))
+    return page(marker.text + b"".join(lines))
+
+
 def _coded(*codings: str, field: bytes = b"") -> Callable[[Marker], Plan]:
     """A page in codings, the first applied first, under the names that Content-Encoding has for them."""
 
     def build(marker: Marker) -> Plan:
-        body = page(marker.text)
+        body = _longPage(marker)
         for coding in codings:
             body = encoded(coding, body)
         names = [b"deflate" if coding in ("zlib", "raw") else coding.encode() for coding in codings]
@@ -58,6 +64,15 @@ def _members(marker: Marker) -> Plan:
     whole = page(marker.text)
     at = whole.index(marker.text) + marker.middle
     return once(response(_gzip(whole[:at]) + _gzip(whole[at:]), b"Content-Encoding: gzip"))
+
+
+def _tail(marker: Marker) -> Plan:
+    return once(response(_gzip(_FILLER) + page(marker.text), b"Content-Encoding: gzip"))
+
+
+def _frames(marker: Marker) -> Plan:
+    body = b"".join(encoded("zstd", part) for part in (page(b"Nothing."), *marker.halves))
+    return once(response(body, b"Content-Encoding: zstd"))
 
 
 def _twoFields(marker: Marker) -> Plan:
@@ -102,12 +117,14 @@ _CODINGS = (
     Scenario("gzip-members", "Codings", "gzip in two members, the word over both", _members),
     Scenario("gzip-chunks", "Codings", "gzip in chunks of three bytes", _gzipChunks),
     Scenario("gzip-cut", "Codings", "gzip without its checksum", _cutGzip),
+    Scenario("gzip-tail", "Codings", "gzip of a clean page, and the word plain behind it", _tail),
     Scenario("gzip-case", "Codings", "Content-Encoding: GZip", _coded("gzip", field=b"GZip")),
     Scenario("x-gzip", "Codings", "Content-Encoding: x-gzip", _coded("gzip", field=b"x-gzip")),
     Scenario("deflate", "Codings", "deflate, as the standard says", _coded("zlib")),
     Scenario("deflate-raw", "Codings", "deflate, as many servers send it", _coded("raw")),
     Scenario("br", "Codings", "brotli", _coded("br")),
     Scenario("zstd", "Codings", "zstd", _coded("zstd")),
+    Scenario("zstd-frames", "Codings", "zstd in three frames, the word over two of them", _frames),
     Scenario("gzip-gzip", "Codings", "gzip twice", _coded("gzip", "gzip")),
     Scenario("deflate-gzip", "Codings", "deflate, then gzip", _coded("zlib", "gzip")),
     Scenario("two-fields", "Codings", "deflate, then gzip, in two fields", _twoFields),

@@ -168,6 +168,10 @@ def _headField(marker: Marker) -> Plan:
     return once(answer.partition(b"<")[0], ask=Ask(method=b"HEAD"))
 
 
+def _headBody(marker: Marker) -> Plan:
+    return once(response(page(marker.text)), ask=Ask(method=b"HEAD"))
+
+
 def _pipelined(marker: Marker) -> Plan:
     replies = (
         Reply((response(_CLEAN),), when=b"/first", closes=False),
@@ -203,6 +207,7 @@ _REQUESTS = (
     _method(b"PROPFIND"),
     Scenario("head-get", "Requests", "a HEAD, then a GET", _headThenGet),
     Scenario("head-field", "Requests", "a HEAD, the word in a field", _headField),
+    Scenario("head-body", "Requests", "a HEAD that is answered with a page", _headBody),
     Scenario("pipelined", "Requests", "two requests at once, the word in the second answer", _pipelined),
     Scenario("clean-pipelined", "Requests", "three requests at once, clean pages", _cleanPipelined,
              Expect.CLEAN),
@@ -247,6 +252,7 @@ _DISGUISES = (
     _disguised("script-escapes", "the word as in a script",
                lambda word: b"".join(b"\\u%04x" % ord(character) for character in word.decode())),
     _disguised("comment", "an HTML comment inside the word", _between("<!-- -->")),
+    _disguised("nul-inside", "a NUL inside the word, which browsers drop", _between("\0")),
     _disguised("soft-hyphen", "a soft hyphen inside the word", _between("\u00ad")),
 )  # fmt: skip
 

@@ -174,7 +174,7 @@ def privoxy(tmp_path: Path) -> Iterator[int]:
 
 
 def test_privoxy(privoxy: int) -> None:
-    """It finds what is in a text of up to 4 MiB, and does not look at what is larger, or called an image."""
+    """It finds what is in a text of up to 4 MiB, but not what is larger, or called an image."""
     only = ("--only", "plain,segments,two-chunks,gzip,clean,clean-8m,8m,image")
     assert outcomes(privoxy, *only) == (
         1,

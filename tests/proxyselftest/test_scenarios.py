@@ -104,6 +104,27 @@ def test_theWordIsReallyApart(name: str) -> None:
     assert not [piece for piece in pieces if MARKER.word in piece]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gzip",
+        "gzip-chunks",
+        "deflate",
+        "deflate-raw",
+        "br",
+        "zstd",
+        "zstd-frames",
+        "gzip-gzip",
+        "two-fields",
+    ],
+)
+def test_theWordIsReallyCoded(name: str) -> None:
+    """A coder leaves what is short as it is: then the scenario would show nothing."""
+    (scenario,) = chosen([name])
+    (reply,) = scenario.build(MARKER).replies
+    assert not [step for step in reply.steps if isinstance(step, bytes) and MARKER.word in step]
+
+
 def test_piecesHavePausesBetweenThem() -> None:
     (scenario,) = chosen(["bytes"])
     steps = scenario.build(MARKER).replies[0].steps
