@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.logs import counted
-from labnet.net.outcome import explain
+from labnet.net.outcome import ExitStatus, explain
 from labnet.net.sockets import SocketOptions
 from labnet.netcopy.saving import Copy
 
@@ -180,7 +180,12 @@ class NetcopyFactory(ServiceFactory):
         except CancelledError:
             return "the service stopped before the checksum was known"
         except Exception:
-            return f"the checksum server: {explain(Failure())[0]}"
+            # An endpoint may fail with anything, and the copy gets its line in any case.
+            failure = Failure()
+            sentence, status = explain(failure)
+            if status is ExitStatus.BUG:
+                self.log.failure("a bug in asking for a checksum", failure=failure)
+            return f"the checksum server: {sentence}"
         if not announced:
             return "no checksum is known"
         same = announced.lower() == digest.encode("ascii")
