@@ -33,7 +33,7 @@ _FILLER = page(b"A clean page, which mentions nothing. " * 40)
 
 
 def _longPage(marker: Marker) -> bytes:
-    """Long and varied enough for every coder to do something: in a short one zstd leaves the word as it is."""
+    """Long and varied enough for every coder: in a short one zstd leaves the word as it is."""
     lines = (b"Line %d, which mentions %x and nothing else.\n" % (line, line * 7_919) for line in range(40))
     return page(marker.text + b"".join(lines))
 
