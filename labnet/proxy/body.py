@@ -248,9 +248,7 @@ def requestBody(head: RequestHead) -> BodyReader:
             raise BadMessage("Transfer-Encoding in an HTTP/1.0 request")
         if b"content-length" in head.fields:
             raise BadMessage("Transfer-Encoding together with Content-Length")
-        # Empty members, which a list may have, are not taken here: one who reads them otherwise is fooled.
-        value = b",".join(head.fields.values(b"transfer-encoding"))
-        codings = [coding.strip(_OWS).lower() for coding in value.split(b",")]
+        codings = _transferCodings(head.fields)
         if codings[-1] != b"chunked" or codings.count(b"chunked") > 1 or b"" in codings:
             raise BadMessage("chunked is not the last transfer coding, and applied once")
         if len(codings) > 1:
@@ -269,12 +267,11 @@ def responseBody(head: ResponseHead, method: bytes) -> BodyReader:
     if method == b"HEAD" or head.status < 200 or head.status in (204, 304):
         return LengthBody(0, _promisesContent(head))
     if b"transfer-encoding" in fields:
-        if fields.tokens(b"transfer-encoding") != [b"chunked"]:
+        if _transferCodings(fields) != [b"chunked"]:
             raise BadMessage("a transfer coding other than chunked")
         if head.version is Version.HTTP10:
             raise BadMessage("Transfer-Encoding in an HTTP/1.0 response")
-        plain = fields.values(b"transfer-encoding")[0].lower() == b"chunked"
-        return ChunkedBody(doubtful=b"content-length" in fields or not plain)
+        return ChunkedBody(doubtful=_contentLength(fields) is not None)
     length = _contentLength(fields)
     if length and head.status == 205:
         # It has no content (RFC 9110, 15.3.6), and who knows that takes this for the next response.
@@ -282,14 +279,21 @@ def responseBody(head: ResponseHead, method: bytes) -> BodyReader:
     return CloseDelimitedBody() if length is None else LengthBody(length, _severalLengths(fields))
 
 
+def _transferCodings(fields: Fields) -> list[bytes]:
+    """Empty members, which a list may have, are kept: who reads them in another way is fooled by them."""
+    value = b",".join(fields.values(b"transfer-encoding"))
+    return [coding.strip(_OWS).lower() for coding in value.split(b",")]
+
+
 def _promisesContent(head: ResponseHead) -> bool:
     """Whether who forgets that there is none would wait for it, or read its length in a way of its own."""
     fields = head.fields
-    lengths = set(fields.values(b"content-length"))
+    lengths = fields.values(b"content-length")
     if head.status == 204:
         # There these fields must not be (RFC 9110, 8.6; RFC 9112, 6.1).
-        return b"transfer-encoding" in fields or bool(lengths - {b"0"})
-    return len(lengths) > 1 or any(_DIGITS.fullmatch(length) is None for length in lengths)
+        return b"transfer-encoding" in fields or any(length != b"0" for length in lengths)
+    both = b"transfer-encoding" in fields and bool(lengths)
+    return both or len(lengths) > 1 or any(_DIGITS.fullmatch(length) is None for length in lengths)
 
 
 def _severalLengths(fields: Fields) -> bool:
