@@ -201,6 +201,8 @@ RESPONSES = [
 ]
 #: Around what says where something ends, and how long it is.
 EDGES = re.compile(rb"(?<=[\r\n:\d])|(?=[\r\n:\d])")
+FRAMING_TRAILER = re.compile(rb"\r\n\r\n.*(?:Transfer-Encoding|Content-Length)", re.DOTALL)
+HTTPTOOLS_ODD = re.compile(rb"chunked\t|\n[0-9a-f]+[ \t;]")
 STARTS = {tuple(message.split(b" ", 2)[:2]) for message in REQUESTS}
 ODD_THINGS = [
     b"\r", b"\n", b"\r\n", b"\n\n", b" ", b"\t", b"\0", b"\x0b", b"\x0c", b"\x7f", b"\x85", b"\xa0",
@@ -283,22 +285,22 @@ def onceEach(fields: Lines) -> Lines:
 
 def beyondH11(message: Message, data: bytes) -> bool:
     """
-    It takes only ASCII in a target, and refuses a bad length where there is no content anyway, and a
-    Transfer-Encoding in the trailers, which we leave out.
+    It takes only ASCII in a target, and refuses a bad length where there is no content anyway, and framing
+    in the trailers, which we leave out.
     """
     bodiless = message.start in ((204,), (304,))
     plain = all(part.isascii() for part in message.start if isinstance(part, bytes))
-    trailer = re.search(rb"\r\n\r\n.*Transfer-Encoding", data, re.DOTALL) is not None
-    return (bodiless and message.doubtful) or not plain or trailer
+    return (bodiless and message.doubtful) or not plain or FRAMING_TRAILER.search(data) is not None
 
 
 def beyondHttptools(message: Message, data: bytes) -> bool:
     """
     It has a list of methods and of characters, takes no lists as lengths, no tab after a coding, no
-    space after the size of a chunk, and not every chunk extension.
+    space after the size of a chunk, not every chunk extension, and no framing in the trailers.
     """
     known = len(message.start) == 1 or message.start in STARTS
-    return message.doubtful or not known or re.search(rb"chunked\t|\n[0-9a-f]+[ \t;]", data) is not None
+    odd = HTTPTOOLS_ODD.search(data) or FRAMING_TRAILER.search(data)
+    return message.doubtful or not known or odd is not None
 
 
 TRIES = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
