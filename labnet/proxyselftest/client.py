@@ -126,7 +126,7 @@ class Conversation(Protocol):
         timeout: float,
         heard: Callable[[], None],
     ) -> None:
-        self.done: Deferred[Received] = Deferred(lambda done: self._end(Ending.LATE))
+        self.done: Deferred[Received] = Deferred(lambda done: self._leave())
         self._clock = clock
         self._asks = asks
         self._first = first
@@ -183,13 +183,16 @@ class Conversation(Protocol):
     def _end(self, ending: Ending) -> None:
         if self._ended:
             return
+        self._leave()
+        self.done.callback(Received(self._asks, self._first, bytes(self._raw), ending))
+
+    def _leave(self) -> None:
+        """Take nothing more."""
         self._ended = True
         for timer in (self._limit, self._quiet):
             if timer is not None and timer.active():
                 timer.cancel()
-        if ending not in (Ending.CLOSED, Ending.RESET):
-            self.transport.abortConnection()
-        self.done.callback(Received(self._asks, self._first, bytes(self._raw), ending))
+        self.transport.abortConnection()
 
 
 class _Conversations(Factory):  # type: ignore[type-arg, unused-ignore]
@@ -242,8 +245,8 @@ async def attempt(reactor: Any, scenario: Scenario, settings: Settings) -> Trial
     origin = Origin(reactor, plan, settings.pause)
     port = reactor.listenTCP(settings.port, origin, interface=settings.interface)
     try:
-        host = f"[{settings.origin}]" if ":" in settings.origin else settings.origin
-        authority = f"{host}:{port.getHost().port}".encode("ascii")
+        host = settings.origin.encode("idna")
+        authority = b"%b:%d" % (b"[%b]" % host if b":" in host else host, port.getHost().port)
         received = [
             await _converse(reactor, settings, authority, asks, origin) for asks in plan.connections
         ]

@@ -9,6 +9,7 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -105,6 +106,10 @@ class Options(CommandOptions):
         self._parseListen(self["listen"])
         if self["origin"] is not None and not isHost(self["origin"]):
             raise UsageError(f"--origin: {self['origin']!r} is neither a name nor an address")
+        if self["origin"] is None and ip_address(self.listening[0]).is_unspecified:
+            raise UsageError(
+                "--listen: every address: --origin says by which the proxy reaches this machine"
+            )
         if self["reverse"] and not self.listening[1]:
             raise UsageError("--reverse: the proxy must know where the origin is: --listen ADDRESS:PORT")
         if self["cafile"] and not self.secure:

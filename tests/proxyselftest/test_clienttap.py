@@ -87,7 +87,7 @@ def test_thePasswordIsNotShown() -> None:
 
 @pytest.mark.parametrize(
     ("text", "listening"),
-    [("127.0.0.2", ("127.0.0.2", 0)), ("0.0.0.0:8000", ("0.0.0.0", 8000)), ("::1", ("::1", 0)),
+    [("127.0.0.2", ("127.0.0.2", 0)), ("127.0.0.3:8000", ("127.0.0.3", 8000)), ("::1", ("::1", 0)),
      ("[::1]:81", ("::1", 81))],
 )  # fmt: skip
 def test_whereTheOriginListens(text: str, listening: tuple[str, int]) -> None:
@@ -111,6 +111,10 @@ def test_whereItCanNotListen(text: str) -> None:
         (("--word", "a\nb"), "--word: from 2 to 60 printable characters"),
         (("--origin", "a..b"), "--origin: 'a..b' is neither a name nor an address"),
         (("--reverse",), "--reverse: the proxy must know where the origin is: --listen ADDRESS:PORT"),
+        (
+            ("--listen", "0.0.0.0:8000"),
+            "--listen: every address: --origin says by which the proxy reaches this machine",
+        ),
         (("--at-once", "0"), "--at-once: '0' is not a whole number from 1 to 100"),
     ],
 )
