@@ -206,7 +206,8 @@ class HeadReader:
     @param limit: the longest head, in bytes.
     @param lenient: repair lines that end with a line feed alone: for responses, which some origins
         write so (RFC 9112, 2.2). Otherwise they are refused.
-    @ivar repaired: whether that was necessary.
+    @ivar repaired: whether that was necessary, or empty lines came where they are not for a server to pass
+        over.
     """
 
     _END = re.compile(rb"\n\r?\n")
@@ -264,6 +265,7 @@ class HeadReader:
         if passed:
             if not self._lenient and buffer.count(b"\n", 0, passed) != buffer.count(b"\r", 0, passed):
                 raise BadMessage(_BARE)
+            self.repaired = self._lenient
             del buffer[:passed]
             self._passedOver += passed
             if self._passedOver > self._limit:

@@ -84,6 +84,7 @@ DOUBTFUL = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi",
     b"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi",
+    b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
     b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nhi",
     b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nhi",
     b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",

@@ -285,9 +285,11 @@ def onceEach(fields: Lines) -> Lines:
 
 def beyondH11(message: Message, data: bytes) -> bool:
     """
-    It takes only ASCII in a target, and refuses a bad length where there is no content anyway, and framing
-    in the trailers, which we leave out.
+    It takes no empty lines before a head, only ASCII in a target, no bad length where there is no content
+    anyway, and no framing in the trailers, which we leave out.
     """
+    if data[:1] in (b"\r", b"\n"):
+        return True
     bodiless = message.start in ((204,), (304,))
     plain = all(part.isascii() for part in message.start if isinstance(part, bytes))
     return (bodiless and message.doubtful) or not plain or FRAMING_TRAILER.search(data) is not None
