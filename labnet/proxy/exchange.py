@@ -10,11 +10,10 @@ from typing import Protocol as Interface
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from labnet.net.outcome import explain
+from labnet.net.outcome import ExitStatus, explain
 from labnet.proxy.body import (
     BodyReader,
     ChunkedBody,
@@ -202,9 +201,9 @@ class Exchange:
     def _unreachable(self, failure: Failure) -> None:
         if self._ended or failure.check(CancelledError):
             return
-        sentence, _ = explain(failure)
-        status = 504 if failure.check(TimeoutError) else 502
-        self.refuse(status, f"{self.route.origin}: {sentence}")
+        sentence, kind = explain(failure)
+        # A time limit is one, whether it was for TCP or for the TLS on top of it.
+        self.refuse(504 if kind is ExitStatus.TIMED_OUT else 502, f"{self.route.origin}: {sentence}")
 
     # ResponseReceiver: what comes from the origin.
 

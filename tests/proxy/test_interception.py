@@ -14,6 +14,7 @@ from labnet.authority.certificates import makeAuthority
 from labnet.net.hosts import BadHost
 from labnet.net.outcome import ClientError, ExitStatus
 from labnet.proxy.interception import InterceptedHosts, Interception
+from labnet.proxy.policy import Policy
 from labnet.proxy.target import Origin
 from tests.proxy.secureclient import NOW, SecureClient, intercepting, labAuthority, trusting
 from tests.proxy.world import MakeWorld, World, ok, settled
@@ -329,15 +330,42 @@ def test_whereElseThePageIsIsNotSaid(world: World) -> None:
     assert b"alt" not in client.take().lower()
 
 
-def test_anOriginThatCannotBeTrusted(world: World) -> None:
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (ExitStatus.NOT_UNDERSTOOD, b"HTTP/1.1 502 Bad Gateway\r\n"),
+        (ExitStatus.TIMED_OUT, b"HTTP/1.1 504 Gateway Timeout\r\n"),
+    ],
+)
+def test_anOriginThatCannotBeTrusted(world: World, kind: ExitStatus, line: bytes) -> None:
     """The client hears why, over TLS."""
     client = SecureClient(world)
     client.shake()
     client.says(REQUEST)
-    world.attempts[0].fail(ClientError("the certificate has expired", ExitStatus.NOT_UNDERSTOOD))
+    world.attempts[0].fail(ClientError("what is wrong with it", kind))
     answer = client.take()
-    assert answer.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
-    assert b"origin.example:443: the certificate has expired" in answer
+    assert answer.startswith(line)
+    assert b"origin.example:443: what is wrong with it" in answer
+
+
+def test_aWebSocketInside(makeWorld: MakeWorld) -> None:
+    """It is a tunnel inside the tunnel: both sides still have TLS."""
+    policy = Policy(upgrades=frozenset((b"websocket",)))
+    world = makeWorld(policy, interception=intercepting("origin.example"))
+    client = SecureClient(world)
+    client.shake()
+    change = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    client.says(REQUEST[:-2] + change)
+    origin = world.origin()
+    origin.take()
+    origin.says(b"HTTP/1.1 101 Switching Protocols\r\n" + change + b"from the origin")
+    answer = client.take()
+    assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert answer.endswith(b"\r\n\r\nfrom the origin")
+    client.says(b"from the client")
+    assert origin.take() == b"from the client"
+    origin.leaves()
+    assert client.ended
 
 
 def test_theAuthorityHasExpired(makeWorld: MakeWorld) -> None:
