@@ -4,13 +4,14 @@ The command C{labnet NAME ...}: every client of the catalogue in the foreground.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
@@ -28,7 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     @param arguments: what follows C{labnet}; the process's own when left out.
     """
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        try:
+            _command(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Who was to read this has gone. Python tries once more at the very end: that goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitStatus.BROKEN_PIPE)
+
+
+def _command(arguments: Sequence[str]) -> NoReturn:
+    name, *rest = arguments or ["--help"]
     if name in ("-h", "--help", "help"):
         print(_help())
         sys.exit(ExitStatus.OK)
@@ -61,12 +74,11 @@ def _run(reactor: Any, name: str, tap: Any, options: Any) -> Deferred[None]:
     console = Console()
 
     def failed(failure: Failure) -> int:
-        if failure.check(CancelledError):
-            return ExitStatus.INTERRUPTED
         sentence, status = explain(failure)
         if status is ExitStatus.BUG:
             failure.printTraceback(sys.stderr)
-        console.complain(f"labnet {name}: {sentence}")
+        if status is not ExitStatus.INTERRUPTED:
+            console.complain(f"labnet {name}: {sentence}")
         return status
 
     async def work() -> int:

@@ -4,7 +4,10 @@ The command C{labnet}: which client it runs, and how it ends. The clients' own w
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from types import SimpleNamespace
@@ -135,6 +138,20 @@ def test_onlyABugHasATraceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert ended == ExitStatus.BUG
     assert complaints == ["labnet client: ZeroDivisionError: oops"]
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_aReaderThatHasGoneIsNoTraceback() -> None:
+    """C{labnet nc --help | head -1}: the status is a broken pipe's, and nothing is said."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "labnet", "nc", "--help"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (ExitStatus.BROKEN_PIPE, b"")
 
 
 def test_theModuleIsTheSameCommand(monkeypatch: pytest.MonkeyPatch) -> None:

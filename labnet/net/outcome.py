@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from OpenSSL import SSL
 from twisted.internet import error
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 from labnet.net.tls import sentenceOf
@@ -57,6 +58,8 @@ def explain(failure: Failure) -> tuple[str, ExitStatus]:
     match problem:
         case ClientError():
             return str(problem), problem.status
+        case CancelledError() | error.ConnectingCancelledError():
+            return "interrupted", ExitStatus.INTERRUPTED
         case error.ConnectionRefusedError() | ConnectionRefusedError():
             return _told("connection refused: nothing listens there", problem), ExitStatus.REFUSED
         case error.TimeoutError() | error.TCPTimedOutError() | TimeoutError():

@@ -233,12 +233,11 @@ class ClientService(Service):
         self._running.addErrback(self._failed).addCallback(self._done)
 
     def _failed(self, failure: Failure) -> int:
-        if failure.check(CancelledError):
-            return ExitStatus.INTERRUPTED
         sentence, status = explain(failure)
         if status is ExitStatus.BUG:
             self.log.failure("a bug in {name}", failure=failure, name=self._name)
-        self.log.error("{name}: {sentence}", name=self._name, sentence=sentence)
+        if status is not ExitStatus.INTERRUPTED:
+            self.log.error("{name}: {sentence}", name=self._name, sentence=sentence)
         return status
 
     def _done(self, status: int) -> None:

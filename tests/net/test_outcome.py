@@ -10,6 +10,7 @@ import socket
 import pytest
 from OpenSSL import SSL
 from twisted.internet import error
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 from labnet.net.outcome import ClientError, ExitStatus, explain
@@ -19,6 +20,8 @@ from labnet.net.outcome import ClientError, ExitStatus, explain
     ("problem", "status", "sentence"),
     [
         (ClientError("no such thing", ExitStatus.ANSWERED_ERROR), 1, "no such thing"),
+        (CancelledError(), 130, "interrupted"),
+        (error.ConnectingCancelledError(None), 130, "interrupted"),
         (error.ConnectionRefusedError(), 3, "connection refused: nothing listens there"),
         (
             ConnectionRefusedError(errno.ECONNREFUSED, "refused"),
