@@ -45,7 +45,7 @@ def summary(findings: Sequence[Finding]) -> str:
     """One line: how many there are of each outcome."""
     counts = Counter(finding.outcome for finding in findings)
     told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
-    return f"{len(findings)} scenarios: {told}"
+    return f"{len(findings)} scenario{'' if len(findings) == 1 else 's'}: {told}"
 
 
 def transcript(trial: Trial) -> str:

@@ -35,6 +35,7 @@ def test_theListSaysWhatTheOriginDoes() -> None:
 
 def test_theSummaryCounts() -> None:
     assert summary(FINDINGS) == "3 scenarios: 1 got through, 1 broken, 1 blocked"
+    assert summary(FINDINGS[:1]) == "1 scenario: 1 got through"
 
 
 def test_theObject() -> None:
