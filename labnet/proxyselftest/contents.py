@@ -104,10 +104,13 @@ def _private(marker: Marker) -> Plan:
 
 
 def _cleanCoded(coding: str) -> Callable[[Marker], Plan]:
+    """A clean page in a coding, for whom asks for it: a proxy may ask for less than its client."""
+
     def build(marker: Marker) -> Plan:
-        asked = Ask(fields=(b"Accept-Encoding: " + coding.encode(),))
-        body = response(encoded(coding, _FILLER), b"Content-Encoding: " + coding.encode())
-        return once(body, ask=asked, content=_FILLER)
+        wanted = b"Accept-Encoding: " + coding.encode()
+        coded = response(encoded(coding, _FILLER), b"Content-Encoding: " + coding.encode())
+        replies = (Reply((coded,), when=wanted), Reply((response(_FILLER),)))
+        return Plan(((Ask(fields=(wanted,)),),), replies, content=_FILLER)
 
     return build
 
