@@ -54,7 +54,7 @@ while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 """
 
-# One that takes connections and says nothing to whom asks for gzip's page.
+# One that never answers whoever asks for a range.
 HANGING = STUDENT.replace(
     "    method, url", '    if b"Range" in request:\n        return hung.append(client)\n    method, url'
 )
