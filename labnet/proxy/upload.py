@@ -131,13 +131,16 @@ class HeldUpload(Upload):
     Holds the body until all of it has been looked at; then it goes to the origin with its length.
 
     @param fields: of the request; they say in which content codings and charset the body is.
-    @raise Undecodable: one of those is not known to us.
+    @raise Undecodable: one of those is not known to us, or this is a part of something, whose other parts we
+        may never see.
     """
 
     repeatable = True
 
     def __init__(self, exchange: Uploading, fields: Fields, policy: Policy) -> None:
         self._exchange = exchange
+        if b"content-range" in fields:
+            raise Undecodable("a part of the whole (Content-Range)")
         codings, types = fields.tokens(b"content-encoding"), fields.values(b"content-type")
         self._inspector = Inspector(policy.rules, codings, policy.decoding, types)
         self._rules = policy.rules

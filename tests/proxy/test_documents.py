@@ -35,6 +35,18 @@ def test_everyOptionOfTheProxyIsInATableWithItsDefault() -> None:
     assert {option: rows[option] for option in numbers} == numbers
 
 
+def test_everyTestInTheListOfRequirementsExists() -> None:
+    """And each requirement has one."""
+    page = ROOT.joinpath("docs", "proxy-rfc.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| 9")]
+    assert len(rows) > 50
+    for row in rows:
+        assert re.search(r"`\w+::test_\w+`[^|]*\|$", row), row
+    for module, name in re.findall(r"`(\w+)::(test_\w+)`", page):
+        source = ROOT.joinpath("tests", "proxy", f"test_{module}.py").read_text("utf-8")
+        assert f"\ndef {name}(" in source, f"{module}::{name}"
+
+
 class _Common(ServerOptions):
     entry = Options.entry
 

@@ -137,3 +137,11 @@ def test_interimResponses(makeWorld: MakeWorld) -> None:
     assert client.take() == b""
     origin.says(ok(b"x"))
     assert status(client.take()) == 200
+
+
+def test_anInterimResponseWithTheWordIsLeftOut(makeWorld: MakeWorld) -> None:
+    """The final one is what is answered for."""
+    client, origin = makeWorld().exchange(GET, b"HTTP/1.1 103 Early Hints\r\nLink: SzamHalo\r\n\r\n")
+    assert client.take() == b""
+    origin.says(ok(b"x"))
+    assert status(client.take()) == 200
