@@ -131,8 +131,8 @@ class HeldUpload(Upload):
     Holds the body until all of it has been looked at; then it goes to the origin with its length.
 
     @param fields: of the request; they say in which content codings and charset the body is.
-    @raise Undecodable: one of those is not known to us, or this is a part of something, whose other parts we
-        may never see.
+    @raise Undecodable: one of those is not known to us, or this is a part of something whose other parts
+        may never come by.
     """
 
     repeatable = True
