@@ -104,6 +104,7 @@ def labnetPeers(options: tuple[str, ...]) -> list[Peer]:
 
 def _privoxy(place: Place) -> list[str]:
     program = installed("privoxy")
+    # Without a default-server-timeout it would connect to the origin anew for each request.
     place.write("word.filter", f"FILTER: word Takes the word out.\ns@{WORD}@(blocked)@g\n")
     place.write("word.action", "{+filter{word}}\n/\n")
     configuration = place.write(
@@ -118,6 +119,7 @@ listen-address 127.0.0.1:{place.port}
 max-client-connections {_MOST_CLIENTS}
 listen-backlog 4096
 keep-alive-timeout 300
+default-server-timeout 60
 socket-timeout 300
 tolerate-pipelining 1
 debug 0
@@ -264,7 +266,8 @@ def _haproxy(place: Place) -> list[str]:
         "haproxy.cfg",
         f"""
 global
-    maxconn {_MOST_CLIENTS // 2}
+    maxconn {_MOST_CLIENTS}
+    no strict-limits
     nbthread {place.workers}
 defaults
     mode http
