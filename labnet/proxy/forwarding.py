@@ -71,7 +71,7 @@ _OFFERED = tuple(coding for coding in AVAILABLE_CODINGS if not coding.startswith
 
 def connectionFields(fields: Fields) -> frozenset[bytes]:
     """The names of the fields that go no further than this connection."""
-    named = frozenset(fields.tokens(b"connection")) | frozenset(fields.tokens(b"proxy-connection"))
+    named = frozenset(fields.tokens(b"connection") + fields.tokens(b"proxy-connection"))
     return _HOP_BY_HOP | (named - _MADE_ANEW)
 
 
@@ -81,9 +81,9 @@ def checkConnection(fields: Fields) -> None:
 
     @raise BadMessage: it does.
     """
-    if b"connection" in fields or b"proxy-connection" in fields:
-        for name in connectionFields(fields) & _FOR_ALL:
-            raise BadMessage(f"Connection names {name.decode('ascii')}, which is for all recipients")
+    for option in fields.tokens(b"connection") + fields.tokens(b"proxy-connection"):
+        if option in _FOR_ALL:
+            raise BadMessage(f"Connection names {option.decode('ascii')}, which is for all recipients")
 
 
 def viaNames(fields: Fields) -> list[bytes]:

@@ -87,13 +87,17 @@ class Fields:
 
     def values(self, name: bytes) -> list[bytes]:
         """The values of all fields of that name (in lower case), in order."""
-        return self._byName().get(name, [])
+        index = self._index
+        return (self._byName() if index is None else index).get(name, [])
 
     def members(self, name: bytes) -> list[bytes]:
         """The members of a comma-separated list, over all fields of that name; empty ones left out."""
+        values = self.values(name)
+        if not values:
+            return []
         return [
             member
-            for value in self.values(name)
+            for value in values
             for member in (part.strip(_OWS) for part in value.split(b","))
             if member
         ]
