@@ -14,6 +14,7 @@ from OpenSSL import SSL
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 from labnet.authority.certificates import Authority, makeKey
+from labnet.net.agreement import HTTP, choose
 from labnet.net.hosts import plainHost
 from labnet.net.logs import shown
 from labnet.net.tls import TLSStream
@@ -113,4 +114,4 @@ def _emptyContext() -> SSL.Context:
 
 
 def _select(connection: SSL.Connection, offered: list[bytes]) -> bytes | SSL._NoOverlappingProtocols:
-    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+    return choose(HTTP, offered) or SSL.NO_OVERLAPPING_PROTOCOLS

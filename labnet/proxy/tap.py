@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from labnet.authority.store import DEFAULT_FOLDER, StoreError, loadAuthority
 from labnet.catalogue import Entry, Kind, entryFor
+from labnet.net.agreement import HTTP
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.hosts import BadHost
 from labnet.net.options import ServerOptions, UsageError, choice, number
@@ -182,7 +183,7 @@ class Options(ServerOptions):
         try:
             hosts = InterceptedHosts.read(self["intercept"])
             authority = loadAuthority(Path(self["ca"]).expanduser())
-            self.trust = Trust(cafile=self["origin-ca"], protocols=(b"http/1.1",))
+            self.trust = Trust(cafile=self["origin-ca"], protocols=HTTP)
         except BadHost as error:
             raise UsageError(f"--intercept: {error}") from error
         except StoreError as error:
