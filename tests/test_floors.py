@@ -55,6 +55,7 @@ PURE = {
     "inspection",
     "limits",
     "naming",
+    "networks",
     "objects",
     "pace",
     "pages",
