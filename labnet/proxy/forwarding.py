@@ -156,7 +156,7 @@ def forwardedRequest(
     if inspected:
         fields = fields.without((b"range", b"if-range"))
         _restrictCodings(fields)
-        if b"text/event-stream" in fields.tokens(b"accept"):
+        if any(b"text/event-stream" in value.lower() for value in fields.values(b"accept")):
             # A stream can be looked at as it comes only where it has no coding.
             fields.replace(b"Accept-Encoding", b"identity")
     if b"host" in fields:
