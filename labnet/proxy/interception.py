@@ -5,14 +5,13 @@ client that believes to be alone with one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol as Interface
 
 from labnet.authority.certificates import Authority
 from labnet.authority.contexts import ServerContexts
-from labnet.net.hosts import BadHost, plainHost
+from labnet.net.hosts import BadHost, HostPatterns, plainHost
 from labnet.net.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
 from labnet.proxy.target import Origin
 from labnet.proxy.wire import BadMessage
@@ -26,45 +25,10 @@ _HANDSHAKE_RECORD = 22
 _DISTRUST = ("alert unknown ca", "alert certificate unknown", "alert bad certificate")
 
 
-@dataclass(frozen=True, slots=True)
-class InterceptedHosts:
-    """
-    For which hosts it is.
+class InterceptedHosts(HostPatterns):
+    """For which hosts it is."""
 
-    @ivar hosts: names and addresses.
-    @ivar domains: every name below one of these.
-    """
-
-    hosts: frozenset[str] = frozenset()
-    domains: frozenset[str] = frozenset()
-
-    @classmethod
-    def read(cls, patterns: Iterable[str]) -> InterceptedHosts:
-        """
-        From C{HOST}, C{*.DOMAIN} (every name below it) and C{.DOMAIN} (the domain and every name below it).
-
-        @raise BadHost: one is none of these.
-        """
-        hosts: set[str] = set()
-        domains: set[str] = set()
-        for pattern in patterns:
-            star = pattern.startswith("*.")
-            host = plainHost(pattern.removeprefix("*.") if star else pattern.removeprefix("."))
-            if star or pattern.startswith("."):
-                domains.add(host)
-            if not star:
-                hosts.add(host)
-        return cls(frozenset(hosts), frozenset(domains))
-
-    def cover(self, host: str) -> bool:
-        """Whether C{host}, as L{plainHost} gives it, is one of them."""
-        if host in self.hosts:
-            return True
-        while "." in host:
-            host = host.partition(".")[2]
-            if host in self.domains:
-                return True
-        return False
+    __slots__ = ()
 
     def forbidden(self, authority: Authority) -> list[str]:
         """Those for which the authority may not sign."""
