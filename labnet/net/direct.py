@@ -19,12 +19,29 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IListeningPort, IProducer, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IConnector,
+    IListeningPort,
+    IProducer,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer, providedBy
 
-__all__ = ["SUPPORTED", "DirectPort", "DirectServer", "DirectServerEndpoint", "direct"]
+__all__ = [
+    "SUPPORTED",
+    "DirectClient",
+    "DirectPort",
+    "DirectServer",
+    "DirectServerEndpoint",
+    "connectsDirectly",
+    "direct",
+]
+
+_LARGE_BUFFER = 256 * 1024
 
 
 def _supported() -> bool:
@@ -41,12 +58,14 @@ def _supported() -> bool:
 SUPPORTED: bool = _supported()
 
 
-class DirectServer(tcp.Server):
+class _WritesAtOnce(tcp.Connection):
     """
-    An accepted connection whose C{write} sends at once if it can.
+    A connection whose C{write} sends at once if it can.
 
     The usual way is gone, and the order of what is written kept, when something is queued already, when
     the connection is ending, under TLS, and for a producer that wants to be asked for each piece.
+
+    @ivar bufferSize: bytes read at a time; more, once the peer has filled that.
     """
 
     # What Twisted sets on each transport; named for the type checker.
@@ -54,10 +73,10 @@ class DirectServer(tcp.Server):
     socket: socket
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         # Found sooner in the instance than in the class, where Twisted has them.
         self.dataBuffer = b""
         self.bufferSize = type(self).bufferSize
+        super().__init__(*args, **kwargs)
         self._decide()
 
     def _decide(self) -> None:
@@ -93,6 +112,8 @@ class DirectServer(tcp.Server):
             return main.CONNECTION_LOST
         if not data:
             return main.CONNECTION_DONE
+        if len(data) == self.bufferSize:
+            self.bufferSize = _LARGE_BUFFER
         self.protocol.dataReceived(data)
         return None
 
@@ -126,6 +147,27 @@ class DirectServer(tcp.Server):
     def connectionLost(self, reason: Failure) -> None:
         self._atOnce = False
         super().connectionLost(reason)
+
+
+class DirectServer(_WritesAtOnce, tcp.Server):
+    """An accepted connection that writes at once."""
+
+
+class DirectClient(_WritesAtOnce, tcp.Client):
+    """A connection that we made, and that writes at once."""
+
+    def startReading(self) -> None:
+        super().startReading()  # type: ignore[no-untyped-call]
+        if not self._atOnce:
+            # The first thing that is done when it is connected.
+            self._decide()
+
+
+class DirectConnector(tcp.Connector):
+    """Makes L{DirectClient}s."""
+
+    def _makeTransport(self) -> DirectClient:
+        return DirectClient(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
 class DirectPort(tcp.Port):
@@ -163,6 +205,37 @@ class DirectServerEndpoint:
         port = DirectPort(self._port, factory, self._backlog, self._interface, self._reactor)
         port.startListening()
         return cast(IListeningPort, port)
+
+
+class _ConnectsDirectly:
+    """A reactor whose C{connectTCP} makes L{DirectClient}s."""
+
+    def __init__(self, reactor: PosixReactorBase) -> None:
+        self._reactor = reactor
+        directlyProvides(self, providedBy(reactor))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: ClientFactory,
+        timeout: float = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> IConnector:
+        connector = DirectConnector(host, port, factory, timeout, bindAddress, self._reactor)
+        connector.connect()
+        return cast(IConnector, connector)
+
+
+def connectsDirectly(reactor: Any) -> Any:
+    """
+    The reactor for endpoints of clients that are to write at once: they connect with the transports that
+    do, where there are any.
+    """
+    return _ConnectsDirectly(reactor) if SUPPORTED and isinstance(reactor, PosixReactorBase) else reactor
 
 
 def direct(reactor: object, endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:

@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from labnet.authority.store import DEFAULT_FOLDER, StoreError, loadAuthority
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.net.agreement import HTTP
+from labnet.net.direct import connectsDirectly
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.hosts import BadHost
 from labnet.net.options import ServerOptions, UsageError, choice, number
@@ -269,7 +270,7 @@ def makeService(options: Options) -> MultiService:
     reactor, policy = options.reactor, options.policy
     connect = partial(
         endpointOf,
-        reactor,
+        connectsDirectly(reactor),
         timeout=policy.phases.connect,
         trust=options.trust,
         handshake=options["handshake-timeout"],

@@ -8,17 +8,19 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import IPushProducer, IReactorPluggableNameResolver
+from twisted.internet.protocol import ClientFactory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.tcp import Server
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from labnet.net import direct
-from labnet.net.direct import DirectServer, DirectServerEndpoint
+from labnet.net.direct import DirectConnector, DirectServer, DirectServerEndpoint, connectsDirectly
 
 
 class Descriptors:
@@ -197,3 +199,64 @@ def test_onlyPlainTCPInARealReactor() -> None:
     assert isinstance(direct.direct(reactor, real), DirectServerEndpoint)
     other = object()
     assert direct.direct(reactor, other) is other
+
+
+class Reactor(Descriptors, Clock):
+    """Descriptors, and a clock for the connector."""
+
+    def __init__(self) -> None:
+        Clock.__init__(self)
+        Descriptors.__init__(self)
+
+
+def test_aClientWritesAtOnceFromItsFirstWordOn() -> None:
+    """What is written in connectionMade has left when that returns, and no writer is registered for it."""
+    arrived: list[bytes] = []
+
+    class Greets(Protocol):
+        def connectionMade(self) -> None:
+            self.transport.write(b"hello")
+            arrived.append(peer.recv(100))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        reactor = Reactor()
+        factory = ClientFactory.forProtocol(Greets)
+        factory.noisy = False
+        host, port = listener.getsockname()
+        connector = DirectConnector(host, port, factory, 30, None, reactor)
+        connector.connect()
+        reactor.advance(0)
+        peer, _ = listener.accept()
+        with peer:
+            connector.transport.doWrite()
+            assert arrived == [b"hello"]
+            assert connector.transport not in reactor.writers
+            connector.transport.connectionLost(Failure(ConnectionDone()))
+            assert peer.recv(100) == b""
+
+
+def test_whoeverFillsTheBufferGetsALargerOne() -> None:
+    """A stream is read in larger pieces than a request."""
+    wire = Wire(DirectServer)
+    received: list[bytes] = []
+    wire.protocol.dataReceived = received.append
+    wire.transport.bufferSize = 4
+    wire.peer.send(b"fourandmore")
+    wire.transport.doRead()
+    wire.transport.doRead()
+    assert received == [b"four", b"andmore"]
+    wire.close()
+
+
+def test_aReactorInMemoryConnectsInItsOwnWay() -> None:
+    """There is nothing to write at once there."""
+    reactor = MemoryReactorClock()
+    assert connectsDirectly(reactor) is reactor
+
+
+def test_aReactorOfDescriptorsIsStillItself() -> None:
+    """Only how it connects is another: endpoints find its interfaces and its clock."""
+    connecting = connectsDirectly(reactor)
+    assert connecting is not reactor
+    assert IReactorPluggableNameResolver.providedBy(connecting)
+    assert connecting.callLater == reactor.callLater
