@@ -39,6 +39,10 @@ from labnet.proxy.wire import (
 __all__ = ["OriginConnection", "OriginFactory", "OriginPool", "ResponseReceiver"]
 
 
+#: Before a final response: with one every 20 seconds that is half an hour.
+_MOST_INTERIM = 100
+
+
 class ResponseReceiver(Interface):
     """Who asked, and hears of the response as it comes. After an end or a failure nothing follows."""
 
@@ -98,6 +102,7 @@ class OriginConnection(Protocol):
         self._head: ResponseHead | None = None
         self._body: BodyReader | None = None
         self._heard = False
+        self._interim = 0
         self._paused = False
         self._lost = False
         self._far: Far | None = None
@@ -111,6 +116,7 @@ class OriginConnection(Protocol):
         self._method = method
         self._requestSent = False
         self._heard = False
+        self._interim = 0
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request."""
@@ -224,6 +230,9 @@ class OriginConnection(Protocol):
         assert self._receiver is not None
         checkConnection(head.fields)
         if head.status < 200:
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise BadMessage(f"over {_MOST_INTERIM} interim responses")
             if head.status == 101:
                 self._receiver.responseSwitched(head)
             else:

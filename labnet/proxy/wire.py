@@ -312,7 +312,7 @@ def parseResponseHead(raw: bytes, mostFields: int = 200) -> ResponseHead:
     good = _repaired(section)
     fields = parseFields(good, mostFields)
     return ResponseHead(
-        int(status), reason or b"", _version(major, minor), fields, raw, repaired=good is not section
+        int(status), reason or b"", _version(major, minor), fields, raw, repaired=good != section
     )
 
 

@@ -109,7 +109,13 @@ def test_aResponseThatWasRewrittenIsTheLast(makeWorld: MakeWorld, policy: Policy
 
 
 @pytest.mark.parametrize(
-    "response", [ok(b"hi"), chunked(b"hi"), b"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n"]
+    "response",
+    [
+        ok(b"hi"),
+        ok(b"hi", b"X: a : b"),
+        chunked(b"hi"),
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+    ],
 )
 def test_aResponseThatIsPlainIsNotTheLast(makeWorld: MakeWorld, response: bytes) -> None:
     world = makeWorld()
@@ -229,6 +235,18 @@ def test_nothingIsReadAfterAClose(makeWorld: MakeWorld) -> None:
     assert b"Connection: close\r\n" in answer
     assert origin.take() == b""
     assert client.transport.halfClosed
+
+
+def test_interimResponsesComeToAnEnd(makeWorld: MakeWorld) -> None:
+    """An origin that never says anything final does not keep its client for ever."""
+    interim = b"HTTP/1.1 102 Processing\r\n\r\n"
+    client, origin = makeWorld().exchange(GET)
+    for _ in range(100):
+        origin.says(interim)
+    assert client.take() == interim * 100
+    origin.says(interim)
+    assert status(client.take()) == 502
+    assert origin.aborted
 
 
 # Versions
