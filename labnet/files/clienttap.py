@@ -18,7 +18,6 @@ from twisted.internet.threads import deferToThreadPool
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.files.client import Damaged, FilesClient, FilesClientFactory, Source, fetchCourse
 from labnet.files.naming import checkName
-from labnet.files.passwords import hashed
 from labnet.files.refusal import Refusal
 from labnet.files.saving import CannotSave, Saving, TargetExists
 from labnet.files.wire import Entry as File
@@ -27,6 +26,7 @@ from labnet.net.console import Console
 from labnet.net.endpoints import BadEndpoint, parseStreamClient
 from labnet.net.options import CommandOptions, UsageError, choice, globalReactor, number, optionsFirst
 from labnet.net.outcome import ClientError, ExitStatus
+from labnet.net.passwords import hashed
 from labnet.net.service import ClientService
 from labnet.net.terminal import Progress
 

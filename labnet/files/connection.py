@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from labnet.files.access import Access, InThread
+from labnet.files.access import Access
 from labnet.files.digests import Digests
 from labnet.files.pace import Pace
 from labnet.files.refusal import Refusal, Trouble
@@ -23,6 +23,7 @@ from labnet.files.store import Incoming, Store, StoredFile
 from labnet.files.wire import Stored
 from labnet.net.limits import Limits
 from labnet.net.lingering import LingeringConnection, LingeringFactory
+from labnet.net.logins import InThread
 from labnet.net.logs import shown
 from labnet.net.sendfile import FileShrank, FileTransfer
 from labnet.net.sockets import SocketOptions

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.python.failure import Failure
 
-from labnet.files.access import InThread
 from labnet.files.refusal import Refusal, Trouble
 from labnet.files.store import StoredFile
+from labnet.net.logins import InThread
 
 __all__ = ["Digests"]
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.application.service import MultiService, Service
@@ -18,12 +17,12 @@ from labnet.catalogue import Entry, Kind, entryFor
 from labnet.files.access import Access
 from labnet.files.connection import FilesFactory, Shelf
 from labnet.files.digests import Digests
-from labnet.files.passwords import BadPasswordFile, PasswordHash, parsePasswords
 from labnet.files.server import CourseFactory, FramedFactory
 from labnet.files.store import Store, StoreLimits
 from labnet.files.web import WebFactory
 from labnet.net.endpoints import DatagramAddress
-from labnet.net.options import Listening, ServerOptions, UsageError, number
+from labnet.net.options import Listening, ServerOptions, UsageError, number, readPasswords
+from labnet.net.passwords import PasswordHash
 from labnet.net.service import StreamListener
 
 __all__ = ["Options", "makeService"]
@@ -82,17 +81,7 @@ class Options(ServerOptions):
         if self["folder"] is not None and not os.path.isdir(self["folder"]):
             raise UsageError(f"--folder: {self['folder']!r} is no folder")
         if self["password-file"]:
-            self.passwords = self._readPasswords(self["password-file"])
-
-    def _readPasswords(self, path: str) -> dict[str, PasswordHash]:
-        try:
-            return parsePasswords(Path(path).read_text("utf-8"))
-        except OSError as error:
-            raise UsageError(f"--password-file: {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise UsageError(f"--password-file: {path}: not UTF-8 at byte {error.start}") from error
-        except BadPasswordFile as error:
-            raise UsageError(f"--password-file: {path}: {error}") from error
+            self.passwords = readPasswords("password-file", self["password-file"])
 
     def store(self) -> Store:
         """The folder."""

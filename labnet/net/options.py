@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from getopt import GetoptError, gnu_getopt
 from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from typing import IO, Any, ClassVar, NoReturn, TypeVar
 
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -28,6 +29,7 @@ from labnet.net.endpoints import (
 )
 from labnet.net.limits import DatagramLimits, Limits
 from labnet.net.logs import jsonLogObserver, processLog
+from labnet.net.passwords import BadPasswordFile, PasswordHash, parsePasswords
 from labnet.net.sockets import SocketOptions
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "logAsJSON",
     "number",
     "optionsFirst",
+    "readPasswords",
 ]
 
 _Number = TypeVar("_Number", int, float)
@@ -94,6 +97,23 @@ def optionsFirst(options: Options, arguments: Sequence[str] | None) -> list[str]
     for option, value in found:
         first += (option, value) if option in valued else (option,)
     return [*first, "--", *rest]
+
+
+def readPasswords(option: str, path: str) -> dict[str, PasswordHash]:
+    """
+    The file of passwords that an option names.
+
+    @return: the hashes by name.
+    @raise UsageError: it can not be read, or a line is mistaken.
+    """
+    try:
+        return parsePasswords(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"--{option}: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--{option}: {path}: not UTF-8 at byte {error.start}") from error
+    except BadPasswordFile as error:
+        raise UsageError(f"--{option}: {path}: {error}") from error
 
 
 def globalReactor() -> Any:

@@ -170,7 +170,7 @@ LOOPBACK = Networks(("127.0.0.0/8", "::1"))
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """
-            any(net.version == own.version and net.subnet_of(own) for own in _LOOPBACK)  # type: ignore
+    Some hosts: one name, C{*.DOMAIN} for every name below it, C{.DOMAIN} for the domain as well, an address,
     a network, or C{any}.
 
     @ivar name: of the host or the domain, in its one spelling; empty for everything else.

@@ -4,61 +4,17 @@ Passwords, who may write, and bytes a second.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.cred.credentials import UsernamePassword
-from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from labnet.files.access import Access, IWriter, PasswordChecker, WriterRealm
+from labnet.files.access import Access
 from labnet.files.pace import Pace
-from labnet.files.passwords import BadPasswordFile, hashed, parsePasswords
 from labnet.files.refusal import Refusal, Trouble
-from tests.files.world import PASSWORDS, SECRET, Threads, atOnce
-
-# The file
-
-
-def test_aLineIsReadBack() -> None:
-    made = hashed("\u00fc:secret")
-    parsed = parsePasswords(f"# a comment\n\n{made.line('joe')}\n{SECRET.line('jim')}")
-    assert parsed == {"joe": made, "jim": SECRET}
-    assert made.matches("\u00fc:secret")
-    assert made.matches("u\u0308:secret"), "composed by another keyboard"
-    assert not made.matches("\u00fc:Secret")
-    assert hashed("x").salt != hashed("x").salt
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "joe", "joe:secret", "joe:md5:16384:8:5:c2FsdA==:aGFzaA==", ":" + SECRET.line("x")[2:],
-        "joe:scrypt:16384:8:5:c2FsdA==:aGFzaA==",
-        SECRET.line("joe").replace(":2:", ":3:"), SECRET.line("joe").replace(":2:", ":0:"),
-        SECRET.line("joe").replace(":8:", ":x:"),
-        SECRET.line("joe").replace(":2:", ":1073741824:"), SECRET.line("joe").replace(":1:", ":1000:"),
-        SECRET.line("joe") + "!",
-        SECRET.line("joe") + "\n" + SECRET.line("joe"),
-    ],
-)  # fmt: skip
-def test_aMistakeInTheFileIsOneLine(line: str) -> None:
-    with pytest.raises(BadPasswordFile) as caught:
-        parsePasswords(f"# comment\n{line}")
-    assert str(caught.value).startswith("line ")
-    assert "\n" not in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-@given(st.text())
-def test_anyTextIsReadOrRefused(text: str) -> None:
-    with suppress(BadPasswordFile):
-        parsePasswords(text)
-
+from tests.passwords import PASSWORDS, atOnce
 
 # Who may write
 
@@ -96,20 +52,6 @@ def test_withoutAFileNobodyMayWrite(clock: Clock) -> None:
     assert login(Access(clock, {}, atOnce), "joe", "secret") is Trouble.DENIED
 
 
-def test_aNameThatNobodyHasCostsAsMuch(clock: Clock) -> None:
-    """So that the time does not tell which names there are."""
-    threads = Threads()
-    access = Access(clock, PASSWORDS, threads)
-    waiting = [
-        Deferred.fromCoroutine(access.login(f"h{at}", user, "x")) for at, user in enumerate(("joe", "jim"))
-    ]
-    assert len(threads.waiting) == 2
-    threads.runOne()
-    threads.runOne()
-    for deferred in waiting:
-        assert isinstance(outcome(deferred), Refusal)
-
-
 def test_triesAreCountedByAddress(clock: Clock) -> None:
     access = Access(clock, PASSWORDS, atOnce)
     assert [login(access, "joe", "x", "a") for _ in range(4)] == [Trouble.DENIED] * 2 + [Trouble.BUSY] * 2
@@ -124,35 +66,6 @@ def test_triesAreCountedInAll(clock: Clock) -> None:
     access = Access(clock, PASSWORDS, atOnce)
     results = [login(access, "joe", "x", f"host{number}") for number in range(40)]
     assert results.count(Trouble.DENIED) == 20
-
-
-def test_twoHashesAtATimeAndAShortQueue(clock: Clock) -> None:
-    threads = Threads()
-    checker = PasswordChecker(PASSWORDS, threads)
-    waiting = [checker.requestAvatarId(UsernamePassword(b"joe", b"secret")) for _ in range(5)]
-    assert (len(threads.waiting), checker.waiting) == (2, 3)
-    while threads.waiting:
-        threads.runOne()
-    assert [outcome(deferred) for deferred in waiting] == [b"joe"] * 5
-
-
-def test_aPasswordIsComputedOnce(clock: Clock) -> None:
-    threads = Threads()
-    checker = PasswordChecker(PASSWORDS, threads)
-    first = checker.requestAvatarId(UsernamePassword(b"joe", b"secret"))
-    threads.runOne()
-    assert outcome(first) == b"joe"
-    assert outcome(checker.requestAvatarId(UsernamePassword(b"joe", b"secret"))) == b"joe"
-    assert not threads.waiting
-    other = checker.requestAvatarId(UsernamePassword(b"joe", b"other"))
-    threads.runOne()
-    assert isinstance(outcome(other), UnauthorizedLogin)
-
-
-def test_theRealmHasWritersOnly() -> None:
-    assert WriterRealm().requestAvatar(b"joe", None, IWriter)[:2] == (IWriter, b"joe")
-    with pytest.raises(NotImplementedError):
-        WriterRealm().requestAvatar(b"joe", None)
 
 
 # Bytes a second

@@ -22,7 +22,8 @@ from labnet.files.wire import (
 from labnet.net.limits import Limits
 from tests.connections import TCPTransport, hangUp
 from tests.files.clients import DATA, Answers, digest, framed
-from tests.files.world import Threads, connected, content, drain, lose, shelfOf
+from tests.files.world import connected, content, drain, lose, shelfOf
+from tests.passwords import Threads
 
 
 @pytest.fixture

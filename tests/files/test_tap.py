@@ -16,7 +16,7 @@ from labnet.files.web import WebFactory
 from labnet.files.wire import Entry
 from labnet.net.options import UsageError
 from labnet.net.service import listeners
-from tests.files.world import SECRET
+from tests.passwords import SECRET
 
 
 def parsed(*arguments: str) -> tap.Options:

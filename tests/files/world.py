@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -18,35 +18,11 @@ from twisted.python.failure import Failure
 from labnet.files.access import Access
 from labnet.files.connection import FilesConnection, FilesFactory, Shelf
 from labnet.files.digests import Digests
-from labnet.files.passwords import PasswordHash, _scrypt
 from labnet.files.store import Store, StoreLimits
+from labnet.net.passwords import PasswordHash
 from labnet.net.sendfile import FileTransfer
 from tests.connections import TCPTransport
-
-#: A cheap hash of the password "secret".
-SECRET = PasswordHash(2, 8, 1, b"salt", _scrypt("secret", b"salt", 2, 8, 1))
-PASSWORDS = {"joe": SECRET}
-
-
-def atOnce(call: Callable[[], Any]) -> Deferred[Any]:
-    """In place of a thread."""
-    return maybeDeferred(call)
-
-
-class Threads:
-    """Threads that run when the test says so."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Callable[[], Any], Deferred[Any]]] = []
-
-    def __call__(self, call: Callable[[], Any]) -> Deferred[Any]:
-        result: Deferred[Any] = Deferred()
-        self.waiting.append((call, result))
-        return result
-
-    def runOne(self) -> None:
-        call, result = self.waiting.pop(0)
-        maybeDeferred(call).chainDeferred(result)
+from tests.passwords import PASSWORDS, atOnce
 
 
 def shelfOf(

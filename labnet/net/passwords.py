@@ -1,5 +1,5 @@
 """
-The file of those who may write: names and scrypt hashes (RFC 7914) of their passwords.
+A file of passwords: names and scrypt hashes (RFC 7914) of their passwords.
 
 A line is C{name:scrypt:n:r:p:salt:hash}, the last two in base64; C{labnet files password NAME} writes one.
 Empty lines and those that begin with C{#} are passed over.
