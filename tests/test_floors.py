@@ -43,9 +43,11 @@ PURE = {
     "config",
     "contents",
     "dampening",
+    "decoding",
     "delivery",
     "events",
     "exchanges",
+    "expressions",
     "forwarding",
     "framing",
     "framings",
@@ -70,6 +72,8 @@ PURE = {
     "requests",
     "response",
     "room",
+    "rules",
+    "rulesfile",
     "saving",
     "scenario",
     "scenarios",
@@ -86,9 +90,11 @@ PURE = {
 #: Protocols and factories, and what they are made of. The reactor, the clock and the limits are given.
 CONNECTED = {
     "access",
+    "account",
     "blocking",
     "checksumserver",
     "client",
+    "clientside",
     "connection",
     "contexts",
     "datagrams",
@@ -96,6 +102,10 @@ CONNECTED = {
     "exchange",
     "identify",
     "interception",
+    "lookups",
+    "journal",
+    "measuring",
+    "outbound",
     "output",
     "report",
     "route",
@@ -106,9 +116,10 @@ CONNECTED = {
     "session",
     "survey",
     "upload",
+    "upstream",
     "web",
 }
-TAPS = {"checksumtap", "clienttap", "tap"}
+TAPS = {"accessoptions", "checksumtap", "clienttap", "tap"}
 TOP = {"__main__", "cli"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.

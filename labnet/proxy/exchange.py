@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import time
-from typing import Protocol as Interface
-from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -23,9 +21,12 @@ from labnet.proxy.body import (
     encodeLastChunk,
 )
 from labnet.proxy.client import OriginConnection, OriginPool
+from labnet.proxy.clientside import Client
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
 from labnet.proxy.forwarding import forwardedRequest, forwardedResponse, switchedTo, upgradesAsked
-from labnet.proxy.inspection import Finding, Inspector, Undecodable, search
+from labnet.proxy.inspection import Finding, Undecodable, search
+from labnet.proxy.journal import Decision
+from labnet.proxy.measuring import MeasuredInspector
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, isStream, refusal
 from labnet.proxy.pump import Pump
 from labnet.proxy.spool import Spool
@@ -33,34 +34,9 @@ from labnet.proxy.target import Route
 from labnet.proxy.upload import HeldUpload, StreamedUpload, Upload
 from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
 
-__all__ = ["Client", "Exchange"]
+__all__ = ["Exchange"]
 
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-
-
-class Client(Interface):
-    """The client's connection, as its exchange sees it."""
-
-    def hold(self, why: str) -> None:
-        """Do not read from the client."""
-
-    def release(self, why: str) -> None:
-        """Read from the client again."""
-
-    def write(self, data: bytes) -> None:
-        """Send to the client."""
-
-    def abort(self, why: str) -> None:
-        """Break the connection, so that the client can not take what it has for the whole."""
-
-    def persists(self, head: RequestHead) -> bool:
-        """Whether the connection will be kept after the answer to this request."""
-
-    def exchangeEnded(self, exchange: Exchange, keep: bool) -> None:
-        """The answer is complete."""
-
-    def switch(self, exchange: Exchange, head: bytes, origin: OriginConnection) -> None:
-        """The answer is a head after which the client and the origin speak another protocol."""
 
 
 class Exchange:
@@ -76,7 +52,12 @@ class Exchange:
     @param name: the proxy's, for Via.
     @param clock: the reactor, or a C{Clock} in a test.
     @ivar status: of the answer; 0 as long as there is none.
-    @ivar note: for the log: what the proxy decided and why.
+    @ivar decision: what the proxy decided; C{note} says why, C{finding} which blocked string.
+    @ivar response: the head of the origin's final response, as soon as it is there.
+    @ivar connectTime: seconds to reach the origin, if that had to be done.
+    @ivar firstByteTime: seconds from the beginning to the head of the final response.
+    @ivar reused: whether the connection to the origin had been used before.
+    @ivar inspectors: what looks at the bodies.
     @ivar progressAt: when something was done last.
     @ivar heldSince: when a response began that is held and does not say how long it is.
     """
@@ -95,7 +76,14 @@ class Exchange:
         self.head = head
         self.route = route
         self.status = 0
+        self.decision = Decision.PASSED
         self.note = ""
+        self.finding: Finding | None = None
+        self.response: ResponseHead | None = None
+        self.connectTime: float | None = None
+        self.firstByteTime: float | None = None
+        self.reused = False
+        self.inspectors: list[MeasuredInspector] = []
         self.requestDone = body.done
         self.clientFull = False
         self.originIsFull = False
@@ -105,15 +93,15 @@ class Exchange:
         self._policy = policy
         self._name = name
         self._clock = clock
-        self.progressAt = clock.seconds()
+        self.progressAt = self._startedAt = self._reachingAt = clock.seconds()
         self.heldSince: float | None = None
-        self._rules = tuple(policy.rules)
+        self._choice = policy.choices.choose(route.origin.host, route.target)
+        self._rules = self._choice.response
         self._upgrades = upgradesAsked(head, policy.upgrades) if body.done else ()
         self._connecting: Deferred[None] | None = None
         self._origin: OriginConnection | None = None
         self._upload: Upload = StreamedUpload(self, body)
         self._retried = False
-        self._response: ResponseHead | None = None
         self._responseBody: BodyReader | None = None
         self._delivery: Delivery | None = None
         self._replay: Pump | None = None
@@ -133,26 +121,23 @@ class Exchange:
 
     def start(self) -> None:
         """Begin: look at the request if requests are looked at, and reach for the origin."""
-        if not (self._policy.inspectRequest and self._rules):
+        rules = self._choice.forBody(self.head.fields)
+        if not rules:
             self.reach()
             return
-        found = self._lookAtHead()
+        found = requestFinding(rules, self.head)
         if found is not None:
             self.blocked(found)
         elif self.requestDone:
             self.reach()
         else:
-            self._holdRequest()
+            self._holdRequest(rules)
 
-    def _lookAtHead(self) -> Finding | None:
-        """The request's head as it came, and its target as the origin may read it."""
-        plain = unquote_to_bytes(self.head.target)
-        return search(self._rules, self.head.raw, "request") or search(self._rules, plain, "request")
-
-    def _holdRequest(self) -> None:
+    def _holdRequest(self, rules: tuple[Rule, ...]) -> None:
         fields = self.head.fields
         try:
-            self._upload = HeldUpload(self, fields, self._policy)
+            upload = self._upload = HeldUpload(self, fields, rules, self._policy)
+            self.inspectors.append(upload.inspector)
         except Undecodable as problem:
             self.refuse(415, f"the request's body can not be looked at: {problem}")
             return
@@ -173,6 +158,7 @@ class Exchange:
 
     def reach(self, fresh: bool = False) -> None:
         """Reach for the origin; C{fresh}: not over a connection that was used before."""
+        self._reachingAt = self.progressAt
         self._connecting = Deferred.fromCoroutine(self._connect(fresh))
         self._connecting.addErrback(self._unreachable)
 
@@ -184,6 +170,8 @@ class Exchange:
         self._origin = origin
         self.progressed()
         origin.ask(self, self.head.method)
+        self.reused = origin.exchanges > 1
+        self.connectTime = None if self.reused else self.progressAt - self._reachingAt
         inspected, size = bool(self._rules), self._upload.size
         origin.write(
             forwardedRequest(self.head, self.route, self._body, self._name, inspected, size, self._upgrades)
@@ -222,7 +210,8 @@ class Exchange:
         if found is not None:
             self.blocked(found)
             return
-        self.status, self.note = 101, f"not inspected: {protocol.decode('ascii')}"
+        self.status, self.response, self.decision = 101, head, Decision.NOT_INSPECTED
+        self.note = f"not inspected: {protocol.decode('ascii')}"
         answer = forwardedResponse(
             head, self._name, now=time(), framing=None, connection=b"Upgrade", upgrade=protocol
         )
@@ -234,11 +223,14 @@ class Exchange:
     def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
         """The response's head decides how its body is delivered."""
         self.progressed()
+        self.firstByteTime = self.progressAt - self._startedAt
         if self.route.origin.secure:
             # Another place for the same origin (RFC 7838) is reached by a tunnel that is not looked into.
             head = replace(head, fields=head.fields.without((b"alt-svc",)))
-        self._response = head
+        self.response = head
         self._responseBody = body
+        self._choice = self._choice.forResponse(head.fields)
+        self._rules = self._choice.response
         # As it came, and as it goes on: that may differ in white space.
         found = search(self._rules, head.raw, "header section")
         found = found or search(self._rules, head.encode(), "header section")
@@ -287,7 +279,8 @@ class Exchange:
 
     def _deliveryFor(self, head: ResponseHead, body: BodyReader) -> Delivery | None:
         if not self._rules or body.done or self._policy.skips(head):
-            self.note = "not inspected: media type" if self._rules and not body.done else ""
+            if self._rules and not body.done:
+                self._notInspected("media type")
             return self._streamed()
         codings = head.fields.tokens(b"content-encoding")
         cuts = self._policy.uninspectable is Uninspectable.CUT
@@ -296,7 +289,8 @@ class Exchange:
             if head.status == 206:
                 raise Undecodable("a part of the whole (206)")
             types = head.fields.values(b"content-type")
-            inspector = Inspector(self._rules, codings, self._policy.decoding, types)
+            inspector = MeasuredInspector(self._rules, codings, self._policy.decoding, types)
+            self.inspectors.append(inspector)
             if stream and (inspector.encoded or not cuts):
                 raise Undecodable("a stream without an end")
         except Undecodable as problem:
@@ -326,7 +320,7 @@ class Exchange:
         self._client.write(self._responseHead(size))
 
     def _responseHead(self, size: int | None) -> bytes:
-        head, body = self._response, self._responseBody
+        head, body = self.response, self._responseBody
         assert head is not None
         framing = None
         if size is not None:
@@ -436,26 +430,29 @@ class Exchange:
 
     def blocked(self, found: Finding) -> None:
         """A blocked string was found."""
-        answer = blockedAnswer(self._policy, found)
-        self._replace(answer)
+        self.finding = self.finding or found
+        self._replace(blockedAnswer(self._policy, found), Decision.BLOCKED)
 
     def uninspectable(self, why: str) -> bool:
         """What can not be looked at follows the policy. Whether it passes."""
         if self._policy.uninspectable is Uninspectable.PASS:
-            self.note = f"not inspected: {why}"
+            self._notInspected(why)
             return True
-        self.refuse(502, f"the response can not be looked at: {why}")
+        self._replace(refusal(502, f"the response can not be looked at: {why}"), Decision.UNINSPECTABLE)
         return False
+
+    def _notInspected(self, why: str) -> None:
+        self.decision, self.note = Decision.NOT_INSPECTED, f"not inspected: {why}"
 
     def refuse(self, status: int, why: str) -> None:
         """Answer with an error."""
-        self._replace(refusal(status, why))
+        self._replace(refusal(status, why), Decision.REFUSED)
 
-    def _replace(self, answer: Answer) -> None:
+    def _replace(self, answer: Answer, decision: Decision) -> None:
         """Answer in the origin's place, or break off an answer that has begun."""
         if self._ended:
             return
-        self.note = answer.why
+        self.decision, self.note = decision, answer.why
         if self._begun:
             self._stop()
             self._client.abort(answer.why)
@@ -467,6 +464,8 @@ class Exchange:
 
     def cancel(self) -> None:
         """The client has gone."""
+        if not self.note:
+            self.decision, self.note = Decision.LEFT, "the client left"
         self._stop()
 
     def _keeps(self) -> bool:

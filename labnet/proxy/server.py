@@ -18,15 +18,17 @@ from twisted.python.failure import Failure
 from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
-from labnet.net.logs import shown
+from labnet.net.logs import counted
 from labnet.net.outcome import explain
 from labnet.net.sockets import SocketOptions
 from labnet.net.splice import Splice
+from labnet.proxy.account import Account
 from labnet.proxy.body import BodyReader, requestBody
 from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.exchange import Exchange
 from labnet.proxy.forwarding import checkConnection, mostForwards, viaNames
 from labnet.proxy.interception import InterceptedTunnel, Interception
+from labnet.proxy.journal import Decision, Journal, LoggedJournal
 from labnet.proxy.policy import Answer, Policy, lastAnswer, refusal
 from labnet.proxy.target import (
     Origin,
@@ -51,6 +53,8 @@ __all__ = ["ProxyConnection", "ProxyFactory"]
 #: Bytes of later requests that are taken while one is being answered; then the client is not read from.
 _MOST_AHEAD = 65_536
 
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
 
 class ProxyConnection(ServiceConnection):
     """
@@ -59,9 +63,10 @@ class ProxyConnection(ServiceConnection):
 
     factory: ProxyFactory
 
-    def __init__(self) -> None:
+    def __init__(self, factory: ProxyFactory) -> None:
         super().__init__()
         self.requests = 0
+        self._account = Account(self, factory.journal, factory.clock)
         self._heads: HeadReader | None = None
         self._headSince: float | None = None
         self._head: RequestHead | None = None
@@ -127,9 +132,9 @@ class ProxyConnection(ServiceConnection):
         self._ahead = b""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.note = exchange.note or "the client left"
             exchange.cancel()
-            self._logExchange(exchange)
+            self._account.exchanged(exchange, self._bodySize)
+        self._account.closed()
         if self._splice is not None:
             self._splice.ended(reason)
 
@@ -138,8 +143,7 @@ class ProxyConnection(ServiceConnection):
         return self._exchange is not None or self._splice is not None or bool(self._heads)
 
     def summary(self) -> str:
-        plural = "request" if self.requests == 1 else "requests"
-        return f"{self.requests} {plural}, {self.bytesIn} bytes in, {self.bytesOut} out"
+        return f"{counted(self.requests, 'request')}, {super().summary()}"
 
     def watchTime(self, now: float) -> None:
         phases = self.factory.policy.phases
@@ -249,6 +253,9 @@ class ProxyConnection(ServiceConnection):
         self._heads = self._headSince = self._head = None
         head = self._head = parseRequestHead(raw, policy.heads.fields, policy.heads.target)
         self.requests += 1
+        tunnel = self._intercepted
+        url = head.target if tunnel is None else tunnel.url(head.target)
+        self._account.begin(head, url, early=len(self._ahead))
         self._begin(head)
         return True
 
@@ -278,7 +285,7 @@ class ProxyConnection(ServiceConnection):
             return
         if mostForwards(head) == 0 or self._isForProxy(head):
             checkHost(head)
-            self._answer(lastAnswer(head))
+            self._answer(lastAnswer(head), Decision.ANSWERED)
             return
         route = self._route(head)
         self._body = body
@@ -313,13 +320,13 @@ class ProxyConnection(ServiceConnection):
         """Break the connection off."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            self._logExchange(exchange)
+            self._account.exchanged(exchange, self._bodySize)
         self.drop(why)
 
     def exchangeEnded(self, exchange: Exchange, keep: bool) -> None:
         """The answer is complete: go on with the next request, or come to an end."""
         self._exchange = self._body = None
-        self._logExchange(exchange)
+        self._account.exchanged(exchange, self._bodySize)
         if exchange.clientFull:
             self.hold("output")
         if not keep:
@@ -331,7 +338,7 @@ class ProxyConnection(ServiceConnection):
     def switch(self, exchange: Exchange, head: bytes, origin: OriginConnection) -> None:
         """The client and the origin speak another protocol after this head."""
         self._exchange = self._body = None
-        self._logExchange(exchange)
+        self._account.opened(exchange.status, exchange.note, exchange.route.origin)
         splice = self._splice = Splice(self, self.factory.clock)
         splice.adopt(origin.handOver(splice))
         if exchange.clientFull:
@@ -345,25 +352,6 @@ class ProxyConnection(ServiceConnection):
         if early:
             take(early)
 
-    def _logExchange(self, exchange: Exchange) -> None:
-        self._log(exchange.head, exchange.status, exchange.note)
-
-    def _log(self, head: RequestHead | None, status: int, note: str) -> None:
-        request = '"?"'
-        if head is not None:
-            request = shown(b" ".join((head.method, self._url(head.target))), 200)
-        self.factory.log.info(
-            "proxy #{id} {peer} {request} {status}{note}",
-            id=self.connectionId,
-            peer=self.peer,
-            request=request,
-            status=status or "-",
-            note=f" {note}" if note else "",
-        )
-
-    def _url(self, target: bytes) -> bytes:
-        return target if self._intercepted is None else self._intercepted.url(target)
-
     # Answers without an exchange, and the end.
 
     def _refuse(self, problem: BadMessage) -> None:
@@ -374,11 +362,13 @@ class ProxyConnection(ServiceConnection):
         else:
             self._answer(refusal(problem.status, str(problem)))
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(
+        self, answer: Answer, decision: Decision = Decision.REFUSED, origin: Origin | None = None
+    ) -> None:
         head = self._head
-        self._log(head, answer.status, answer.why)
         method = head.method if head is not None else b""
         self.write(answer.encode(Version.HTTP11, method, close=True, now=time()))
+        self._account.answered(answer.status, decision, answer.why, origin)
         self._linger()
 
     def _linger(self) -> None:
@@ -408,18 +398,18 @@ class ProxyConnection(ServiceConnection):
         elif ports and origin.port not in ports:
             self._answer(refusal(403, f"CONNECT to port {origin.port} is not allowed"))
         elif (secured := self._securedOrigin(origin)) is not None:
-            self._intercept(head, secured)
+            self._intercept(secured)
         else:
             splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
             joined = splice.join(self.factory.connect(origin), self.factory.policy.phases.connect)
-            joined.addCallbacks(self._tunnelOpen, self._tunnelFailed, (head,), errbackArgs=(head, origin))
+            joined.addCallbacks(self._tunnelOpen, self._tunnelFailed, (origin,), errbackArgs=(origin,))
             self._handAhead(splice.received)
 
     def _securedOrigin(self, tunnel: Origin) -> Origin | None:
         interception = self.factory.interception
         return None if interception is None else interception.origin(tunnel)
 
-    def _intercept(self, head: RequestHead, origin: Origin) -> None:
+    def _intercept(self, origin: Origin) -> None:
         factory = self.factory
         assert factory.interception is not None
         try:
@@ -427,23 +417,23 @@ class ProxyConnection(ServiceConnection):
         except ValueError as problem:
             self._answer(refusal(503, str(problem)))
             return
-        self._log(head, 200, "intercepted")
-        self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.write(_ESTABLISHED)
+        self._account.answered(200, Decision.INTERCEPTED, "intercepted", origin)
         self._intercepted = tunnel
         self._handAhead(tunnel.received)
 
-    def _tunnelOpen(self, joined: None, head: RequestHead) -> None:
-        self._log(head, 200, "not inspected: tunnel")
-        self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    def _tunnelOpen(self, joined: None, origin: Origin) -> None:
+        self._account.opened(200, "not inspected: tunnel", origin, self._account.elapsed)
+        self.write(_ESTABLISHED)
 
-    def _tunnelFailed(self, failure: Failure, head: RequestHead, origin: Origin) -> None:
+    def _tunnelFailed(self, failure: Failure, origin: Origin) -> None:
         self._splice = None
         if self._closing:
-            self._log(head, 0, "the client left")
+            self._account.answered(0, Decision.LEFT, "the client left", origin)
             return
         sentence, _ = explain(failure)
         timedOut = failure.check(TimeoutError)
-        self._answer(refusal(504 if timedOut else 502, f"{origin}: {sentence}"))
+        self._answer(refusal(504 if timedOut else 502, f"{origin}: {sentence}"), origin=origin)
 
 
 def _over(since: float | None, limit: float, now: float) -> bool:
@@ -461,6 +451,7 @@ class ProxyFactory(ServiceFactory):
     @param interception: whose HTTPS is looked into; L{None} for nobody's.
     @param limits: how many connections, how long.
     @param sockets: the TCP options, of both sides.
+    @param journal: hears of each exchange; without one, each has a line in the log.
     @ivar name: who this proxy is in Via fields; no other has it.
     """
 
@@ -479,14 +470,19 @@ class ProxyFactory(ServiceFactory):
         interception: Interception | None = None,
         limits: Limits | None = None,
         sockets: SocketOptions | None = None,
+        journal: Journal | None = None,
     ) -> None:
         super().__init__(clock, limits=limits, sockets=sockets)
         self.connect = connect
         self.policy = policy or Policy()
         self.target = target
         self.interception = interception
+        self.journal = journal or LoggedJournal(self.log)
         self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
         self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
+
+    def build(self) -> ProxyConnection:
+        return ProxyConnection(self)
 
     def finish(self) -> Deferred[None]:
         return super().finish().addCallback(lambda _: self.pool.close())

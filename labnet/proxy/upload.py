@@ -10,7 +10,8 @@ from typing import Protocol as Interface
 
 from labnet.proxy.body import BodyReader, ChunkedBody, encodeChunk, encodeLastChunk
 from labnet.proxy.client import OriginConnection
-from labnet.proxy.inspection import Finding, Inspector, Undecodable, search
+from labnet.proxy.inspection import Finding, Undecodable, search
+from labnet.proxy.measuring import MeasuredInspector
 from labnet.proxy.policy import Policy
 from labnet.proxy.pump import Pump
 from labnet.proxy.spool import Spool
@@ -131,26 +132,30 @@ class HeldUpload(Upload):
     Holds the body until all of it has been looked at; then it goes to the origin with its length.
 
     @param fields: of the request; they say in which content codings and charset the body is.
+    @param rules: what must not be in it.
     @raise Undecodable: one of those is not known to us, or this is a part of something whose other parts
         may never come by.
+    @ivar inspector: what looks at it.
     """
 
     repeatable = True
 
-    def __init__(self, exchange: Uploading, fields: Fields, policy: Policy) -> None:
+    def __init__(
+        self, exchange: Uploading, fields: Fields, rules: tuple[Rule, ...], policy: Policy
+    ) -> None:
         self._exchange = exchange
         if b"content-range" in fields:
             raise Undecodable("a part of the whole (Content-Range)")
         codings, types = fields.tokens(b"content-encoding"), fields.values(b"content-type")
-        self._inspector = Inspector(policy.rules, codings, policy.decoding, types)
-        self._rules = policy.rules
+        self.inspector = MeasuredInspector(rules, codings, policy.decoding, types)
+        self._rules = rules
         self._most = policy.holding.disk
         self._spool = Spool(policy.holding.memory)
         self._pump: Pump | None = None
 
     def received(self, content: bytes) -> None:
         try:
-            found = self._inspector.feed(content)
+            found = self.inspector.feed(content)
             self._spool.write(content)
         except Undecodable as problem:
             self._exchange.refuse(415, f"the request's body can not be looked at: {problem}")
@@ -164,7 +169,7 @@ class HeldUpload(Upload):
 
     def ended(self, trailers: Fields) -> None:
         try:
-            self._inspector.end()
+            self.inspector.end()
         except Undecodable as problem:
             self._exchange.refuse(415, f"the request's body can not be looked at: {problem}")
             return

@@ -412,8 +412,9 @@ def test_theLogSaysWhatWasLookedInto(world: World) -> None:
         client.shake()
         client.says(REQUEST)
         world.origin().says(ok(b"it says SzamHalo"))
-        SecureClient(world, "elsewhere.example")
+        elsewhere = SecureClient(world, "elsewhere.example")
         world.origin()
+        elsewhere.side.leaves()
     lines = "\n".join(formatEvent(event) for event in events)
     assert '"CONNECT origin.example:443" 200 intercepted' in lines
     assert '"GET https://origin.example/page" 404 blocked' in lines

@@ -113,7 +113,8 @@ def test_theLogSaysThatNobodyLooked(makeWorld: MakeWorld) -> None:
 
     globalLogPublisher.addObserver(observe)
     try:
-        upgraded(makeWorld(ALLOWED))
+        client, _ = upgraded(makeWorld(ALLOWED))
+        client.leaves()
     finally:
         globalLogPublisher.removeObserver(observe)
     assert "101 not inspected: websocket" in lines
