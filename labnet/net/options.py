@@ -276,7 +276,7 @@ class ServerOptions(CommandOptions):
                 )
         if isDatagram(description):
             return Listening(given, variant, parseDatagramAddress(description))
-        return Listening(given, variant, parseStreamServer(globalReactor(), description))
+        return Listening(given, variant, parseStreamServer(self.listeningReactor, description))
 
     @property
     def limits(self) -> Limits:
@@ -308,3 +308,8 @@ class ServerOptions(CommandOptions):
     def reactor(self) -> Any:
         """The reactor that the service runs in."""
         return globalReactor()
+
+    @property
+    def listeningReactor(self) -> Any:
+        """The reactor that listens on the service's endpoints: the same, unless a subclass has another."""
+        return self.reactor

@@ -33,6 +33,7 @@ __all__ = [
     "DatagramListener",
     "Listener",
     "StreamListener",
+    "endProcessWith",
     "listeners",
 ]
 
@@ -221,7 +222,7 @@ class ClientService(Service):
         self._reactor = reactor
         self._name = name
         self._work = work
-        self._endProcess = endProcess or _endProcessWith
+        self._endProcess = endProcess or endProcessWith
         self._running: Deferred[int] | None = None
 
     def startService(self) -> None:
@@ -253,7 +254,7 @@ class ClientService(Service):
             self._running.cancel()
 
 
-def _endProcessWith(status: int) -> None:
+def endProcessWith(status: int) -> None:
     """
     Let the process end with C{status}. C{twistd} has no way to say so: its own ends are 0 and a signal.
     So everything runs to its end, and the interpreter's last act is ours.
