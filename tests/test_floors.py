@@ -119,7 +119,7 @@ CONNECTED = {
     "upstream",
     "web",
 }
-TAPS = {"accessoptions", "checksumtap", "clienttap", "tap"}
+TAPS = {"accessoptions", "checksumtap", "clienttap", "tap", "workeroptions"}
 TOP = {"__main__", "cli"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.

@@ -73,7 +73,7 @@ class Channel(FileDescriptor):
             left, self._left = self._left, 0
             self.write(f'{{"level": "warn", "text": "{left} lines of the log are left out"}}\n')
         self._waiting += len(data)
-        super().write(data)  # type: ignore[no-untyped-call]
+        super().write(data)
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         written: int | Exception = writeToFD(self._descriptor, data)

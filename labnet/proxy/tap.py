@@ -18,10 +18,11 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from labnet.authority.store import DEFAULT_FOLDER, StoreError, loadAuthority
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.net.agreement import HTTP
+from labnet.net.connection import ServiceFactory
 from labnet.net.direct import connectsDirectly
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.hosts import BadHost
-from labnet.net.options import ServerOptions, UsageError, choice, number
+from labnet.net.options import UsageError, choice, number
 from labnet.net.secure import BadCertificate, Trust, VerifiedClientEndpoint
 from labnet.net.service import StreamListener
 from labnet.proxy.inspection import DecodingLimits, Rule
@@ -37,6 +38,7 @@ from labnet.proxy.policy import (
 )
 from labnet.proxy.server import ProxyFactory
 from labnet.proxy.target import Origin
+from labnet.proxy.workeroptions import WorkerOptions
 
 __all__ = ["Options", "endpointOf", "makeService"]
 
@@ -45,7 +47,7 @@ _PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)")
 
 
-class Options(ServerOptions):
+class Options(WorkerOptions):
     """The proxy's options."""
 
     synopsis = "[options]"
@@ -266,7 +268,21 @@ def endpointOf(
 
 
 def makeService(options: Options) -> MultiService:
-    """The proxy as a service: a listener for each place to listen on, and one pool of origins each."""
+    """
+    The proxy as a service: a listener for each place to listen on, and one pool of origins each. With
+    C{--workers} what looks after the workers, who serve what is listened on here.
+    """
+    service = options.workers() if options.supervises else MultiService()
+    for listening in options.listening:
+        assert not isinstance(listening.where, DatagramAddress)
+        factory = ServiceFactory(options.reactor) if options.supervises else _factoryOf(options)
+        detail = f"to {options.target}" if options.target is not None else "forward"
+        service.addService(StreamListener("proxy", listening.where, factory, detail))
+    return service
+
+
+def _factoryOf(options: Options) -> ProxyFactory:
+    """What serves one place, with a pool of origins of its own."""
     reactor, policy = options.reactor, options.policy
     connect = partial(
         endpointOf,
@@ -275,18 +291,12 @@ def makeService(options: Options) -> MultiService:
         trust=options.trust,
         handshake=options["handshake-timeout"],
     )
-    service = MultiService()
-    for listening in options.listening:
-        assert not isinstance(listening.where, DatagramAddress)
-        factory = ProxyFactory(
-            reactor,
-            connect,
-            policy,
-            target=options.target,
-            interception=options.interception,
-            limits=options.limits,
-            sockets=options.sockets,
-        )
-        detail = f"to {options.target}" if options.target is not None else "forward"
-        service.addService(StreamListener("proxy", listening.where, factory, detail))
-    return service
+    return ProxyFactory(
+        reactor,
+        connect,
+        policy,
+        target=options.target,
+        interception=options.interception,
+        limits=options.limits,
+        sockets=options.sockets,
+    )
