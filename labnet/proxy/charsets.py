@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["BEGINNING", "declaredCharset", "shiftingCharset", "spellings"]
+__all__ = ["BEGINNING", "STATELESS", "declaredCharset", "shiftingCharset", "spellings"]
 
 #: Of the Encoding Standard of the WHATWG, what has no state: there a text is one byte string.
-_STATELESS = (
+STATELESS = (
     "utf-8",
     *(f"iso8859-{part}" for part in range(1, 17) if part not in (9, 12)),
     *(f"cp{page}" for page in (866, 874, *range(1250, 1259))),
@@ -59,7 +59,7 @@ def spellings(pattern: bytes) -> tuple[tuple[bytes, str], ...]:
         text = pattern.decode("utf-8")
     except UnicodeDecodeError:
         return tuple(found.items())
-    for charset in _STATELESS:
+    for charset in STATELESS:
         try:
             found.setdefault(text.encode(charset), charset)
         except UnicodeEncodeError:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol as Interface
 
-from labnet.proxy.inspection import Finding, Inspector, Rule, Undecodable, search, unfinished
+from labnet.proxy.decoding import Undecodable
+from labnet.proxy.inspection import Finding, Inspector, search, unfinished
+from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 
@@ -106,12 +108,14 @@ class Held(Delivery):
                 self.giveUp(f"over {self._most} bytes")
 
     def ended(self, trailers: Fields) -> None:
-        try:
-            self._inspector.end()
-        except Undecodable as problem:
-            if not self._recipient.uninspectable(str(problem)):
-                return
-        found = search(self._rules, trailers.encode(), "trailers")
+        found = self._inspector.rest()
+        if found is None:
+            try:
+                self._inspector.end()
+            except Undecodable as problem:
+                if not self._recipient.uninspectable(str(problem)):
+                    return
+            found = search(self._rules, trailers.encode(), "trailers")
         if found is not None:
             self._recipient.blocked(found)
         else:
@@ -122,7 +126,10 @@ class Held(Delivery):
 
     def giveUp(self, why: str, unheld: bytes = b"") -> None:
         """It can not be looked at whole; C{unheld} is the piece of it that came last and is not held."""
-        if self._recipient.uninspectable(why):
+        found = self._inspector.rest()
+        if found is not None:
+            self._recipient.blocked(found)
+        elif self._recipient.uninspectable(why):
             self._recipient.replay(self._spool)
             if unheld:
                 self._recipient.content(unheld)
@@ -133,6 +140,7 @@ class Cut(Delivery):
     Holds as much as goes into memory, then passes on what has been looked at, as far as no blocked
     string has begun in it.
 
+    @param inspector: one that decides closely.
     @param memory: bytes to hold before the first goes out; L{None} if the head is sent already, and
         everything follows at once.
     """
@@ -167,7 +175,7 @@ class Cut(Delivery):
             self._pass(held + content)
 
     def ended(self, trailers: Fields) -> None:
-        found = search(self._rules, trailers.encode(), "trailers")
+        found = self._inspector.rest() or search(self._rules, trailers.encode(), "trailers")
         if found is not None:
             self._recipient.blocked(found)
         elif self._tail is None:
@@ -180,6 +188,6 @@ class Cut(Delivery):
         self._spool.close()
 
     def _pass(self, content: bytes) -> None:
-        at = len(content) - unfinished(self._rules, content)
+        at = len(content) - max(self._inspector.undecided, unfinished(self._rules, content))
         self._tail = content[at:]
         self._recipient.content(content[:at])

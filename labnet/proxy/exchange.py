@@ -22,13 +22,22 @@ from labnet.proxy.body import (
 )
 from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.clientside import Client
+from labnet.proxy.decoding import Undecodable
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
-from labnet.proxy.forwarding import forwardedRequest, forwardedResponse, switchedTo, upgradesAsked
-from labnet.proxy.inspection import Finding, Undecodable, search
+from labnet.proxy.forwarding import (
+    forwardedRequest,
+    forwardedResponse,
+    returned,
+    switchedTo,
+    upgradesAsked,
+)
+from labnet.proxy.inspection import Finding, requestFinding, responseFinding, search
 from labnet.proxy.journal import Decision
 from labnet.proxy.measuring import MeasuredInspector
+from labnet.proxy.pages import printable
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, isStream, refusal
 from labnet.proxy.pump import Pump
+from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.target import Route
 from labnet.proxy.upload import HeldUpload, StreamedUpload, Upload
@@ -231,9 +240,7 @@ class Exchange:
         self._responseBody = body
         self._choice = self._choice.forResponse(head.fields)
         self._rules = self._choice.response
-        # As it came, and as it goes on: that may differ in white space.
-        found = search(self._rules, head.raw, "header section")
-        found = found or search(self._rules, head.encode(), "header section")
+        found = responseFinding(self._rules, head)
         if found is not None:
             self.blocked(found)
         else:
@@ -279,7 +286,9 @@ class Exchange:
 
     def _deliveryFor(self, head: ResponseHead, body: BodyReader) -> Delivery | None:
         if not self._rules or body.done or self._policy.skips(head):
-            if self._rules and not body.done:
+            if self._choice.allowed:
+                self._notInspected(f"allowed by {printable(self._choice.allowed)}")
+            elif self._rules and not body.done:
                 self._notInspected("media type")
             return self._streamed()
         codings = head.fields.tokens(b"content-encoding")
@@ -289,7 +298,7 @@ class Exchange:
             if head.status == 206:
                 raise Undecodable("a part of the whole (206)")
             types = head.fields.values(b"content-type")
-            inspector = MeasuredInspector(self._rules, codings, self._policy.decoding, types)
+            inspector = MeasuredInspector(self._rules, codings, self._policy.decoding, types, cuts)
             self.inspectors.append(inspector)
             if stream and (inspector.encoded or not cuts):
                 raise Undecodable("a stream without an end")
@@ -338,18 +347,13 @@ class Exchange:
         elif self.head.version is Version.HTTP10:
             connection = b"keep-alive"
         return forwardedResponse(
-            head, self._name, now=time(), framing=framing, connection=connection, location=self._location()
+            head,
+            self._name,
+            now=time(),
+            framing=framing,
+            connection=connection,
+            location=returned(self.head, self.route),
         )
-
-    def _location(self) -> tuple[bytes, bytes] | None:
-        """In fixed-target mode a redirect to the origin itself leads back to the proxy."""
-        asked = self.head.fields.values(b"host")
-        if not asked or self.head.target[:1] != b"/" or asked[0] == self.route.host:
-            return None
-        if self.route.origin.secure:
-            # The client is at the origin by its own name.
-            return None
-        return b"http://" + self.route.host, b"http://" + asked[0]
 
     def content(self, piece: bytes) -> None:
         """Send a piece of the body, behind what is still being replayed."""
@@ -459,6 +463,7 @@ class Exchange:
             return
         keep = self._keeps() and self.requestDone and not answer.verbatim
         self.status = answer.status
+        answer = self._policy.dressed(answer, self.head, self.route.origin.secure)
         self._client.write(answer.encode(self.head.version, self.head.method, close=not keep, now=time()))
         self._end(keep)
 

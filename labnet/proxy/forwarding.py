@@ -8,7 +8,7 @@ import re
 from email.utils import formatdate
 
 from labnet.proxy.body import BodyReader, ChunkedBody
-from labnet.proxy.inspection import AVAILABLE_CODINGS
+from labnet.proxy.decoding import AVAILABLE_CODINGS
 from labnet.proxy.target import Route, plainAuthority
 from labnet.proxy.wire import (
     BadMessage,
@@ -24,6 +24,7 @@ __all__ = [
     "forwardedRequest",
     "forwardedResponse",
     "mostForwards",
+    "returned",
     "switchedTo",
     "upgradesAsked",
     "viaNames",
@@ -243,7 +244,8 @@ def forwardedResponse(
     @param framing: the field that delimits the body now; L{None} leaves Content-Length as it came,
         unless it does not say how long the body is.
     @param connection: what to say of the client's connection; empty for nothing.
-    @param location: a prefix of Location to replace, and by what: C{http://} and an authority each.
+    @param location: a prefix of Location to replace, and by what: C{http://} and an authority each; see
+        L{returned}.
     @param upgrade: the protocol to which the connection changes with this response.
     """
     fields = head.fields.without(connectionFields(head.fields))
@@ -266,6 +268,22 @@ def forwardedResponse(
     if upgrade:
         fields.add(b"Upgrade", upgrade)
     return ResponseHead(head.status, head.reason, Version.HTTP11, fields).encode()
+
+
+def returned(head: RequestHead, route: Route) -> tuple[bytes, bytes] | None:
+    """
+    The C{location} of L{forwardedResponse}: in fixed-target mode a redirect to the origin itself leads back
+    to the proxy.
+
+    @param head: of the request.
+    """
+    asked = head.fields.values(b"host")
+    if not asked or head.target[:1] != b"/" or asked[0] == route.host:
+        return None
+    if route.origin.secure:
+        # The client is at the origin by its own name.
+        return None
+    return b"http://" + route.host, b"http://" + asked[0]
 
 
 def _relocate(fields: Fields, origin: bytes, proxy: bytes) -> None:

@@ -8,68 +8,32 @@ charsets are those of L{labnet.proxy.charsets}.
 
 from __future__ import annotations
 
-import zlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import product
+from urllib.parse import unquote_to_bytes
 
-from labnet.proxy.charsets import BEGINNING, declaredCharset, spellings
+from labnet.proxy.charsets import BEGINNING, declaredCharset
+from labnet.proxy.decoding import DECODERS, Bomb, Decoder, DecodingLimits, Undecodable
+from labnet.proxy.rules import Rule
+from labnet.proxy.wire import RequestHead, ResponseHead
 
 __all__ = [
-    "AVAILABLE_CODINGS",
-    "Bomb",
-    "DecodingLimits",
     "Finding",
     "ForeignCharset",
     "Inspector",
-    "Rule",
-    "Undecodable",
+    "requestFinding",
+    "responseFinding",
     "search",
     "unfinished",
 ]
 
-#: How much a decoder may give at a time, in bytes: what bounds the memory that a bomb takes.
-_STEP = 256 * 1024
-
-
-class Undecodable(Exception):
-    """The content can not be looked at; the text says why."""
-
-
-class Bomb(Undecodable):
-    """The content becomes too much when it is decoded; no other way to read it makes that good."""
+#: At least so many bytes are taken before expressions are searched for, unless it is to be done closely.
+_WINDOW = 16_384
 
 
 class ForeignCharset(Undecodable):
     """The text is in an encoding that can not be looked into, whatever coding it came in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """
-    A blocked string.
-
-    @ivar pattern: the bytes, at least one.
-    @ivar plain: what is looked for, and in which charset that is the string; the pattern comes first.
-    @ivar wide: the same, and what has zero bytes in it, which most content has not.
-    @raise ValueError: there is none.
-    """
-
-    pattern: bytes
-    plain: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)
-    wide: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if not self.pattern:
-            raise ValueError("a blocked string must not be empty")
-        wide = spellings(self.pattern)
-        object.__setattr__(self, "wide", wide)
-        object.__setattr__(self, "plain", tuple(spelling for spelling in wide if 0 not in spelling[0]))
-
-    def __str__(self) -> str:
-        return self.pattern.decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +54,6 @@ class Finding:
     charset: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DecodingLimits:
-    """
-    When content counts as a bomb.
-
-    @ivar size: the decoded content has more bytes than this; 0 for no such limit.
-    @ivar ratio: it has more than this many times the encoded content's ...
-    @ivar ratioFrom: ... and more bytes than this.
-    """
-
-    size: int = 2**30
-    ratio: float = 100.0
-    ratioFrom: int = 16 * 2**20
-
-
 def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
     """
     The blocked string in C{data} that is complete first, in whatever charset; of those that end together,
@@ -119,32 +68,118 @@ def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
             if offset >= 0 and offset + len(spelling) < first:
                 first = offset + len(spelling)
                 best = Finding(rule, where, offset, charset=charset)
+        if rule.expressions:
+            for start, end, charset in _spans(rule, data, 0, hasZeros):
+                if end < first:
+                    first = end
+                    best = Finding(rule, where, start, charset=charset)
     return best
 
 
+def requestFinding(rules: Sequence[Rule], head: RequestHead) -> Finding | None:
+    """The blocked string in a request's head as it came, and in its target as the origin may read it."""
+    return search(rules, head.raw, "request") or search(rules, unquote_to_bytes(head.target), "request")
+
+
+def responseFinding(rules: Sequence[Rule], head: ResponseHead) -> Finding | None:
+    """
+    The blocked string in a response's head as it came, and as it goes on: that may differ in white
+    space.
+    """
+    return search(rules, head.raw, "header section") or search(rules, head.encode(), "header section")
+
+
+def _spans(
+    rule: Rule, data: bytes | bytearray, start: int, hasZeros: bool
+) -> Iterator[tuple[int, int, str]]:
+    """Where the first match of each expression of a rule begins and ends, and in which charset."""
+    for expression in rule.expressions:
+        if expression.zeros and not hasZeros:
+            continue
+        span = expression.first(data, start)
+        if span is not None:
+            yield *span, expression.charset
+        if expression.strips and hasZeros:
+            span = expression.firstStripped(data, start)
+            if span is not None:
+                yield *span, expression.charset or "utf-16 or utf-32"
+
+
 def unfinished(rules: Sequence[Rule], data: bytes) -> int:
-    """How many bytes at the end of C{data} are the beginning of a blocked string that may still come."""
-    longest = 0
-    for rule in rules:
-        for spelling, _ in rule.wide:
-            at = data.find(spelling[:1], max(0, len(data) - len(spelling) + 1))
-            while at >= 0 and len(data) - at > longest:
-                if spelling.startswith(data[at:]):
-                    longest = len(data) - at
-                else:
-                    at = data.find(spelling[:1], at + 1)
-    return longest
+    """
+    How many bytes at the end of C{data} are the beginning of a blocked string that may still come. Of a
+    regular expression nobody can tell: see L{Inspector.undecided}.
+    """
+    return max((rule.unfinished(data) for rule in rules if rule.isText), default=0)
+
+
+class _Windows:
+    """
+    Looks for regular expressions in a stream of pieces.
+
+    The stream is looked at in windows, whose places in it are always the same: so is what is found,
+    whatever the pieces. Each window decides about the matches that begin in it, and sees C{longest} bytes
+    before and after those.
+
+    @param closely: decide as early as can be, though it takes more searching.
+    @ivar decided: the offset before which no match begins.
+    """
+
+    def __init__(self, rules: Sequence[Rule], closely: bool) -> None:
+        self._rules = rules
+        self._longest = max(rule.longest for rule in rules)
+        self._stride = self._longest if closely else max(4 * self._longest, _WINDOW)
+        self._buffer = bytearray()
+        self._base = 0
+        self.decided = 0
+
+    @property
+    def room(self) -> int:
+        """How many bytes may come before there is something to decide."""
+        return self.decided + self._stride + self._longest - self._base - len(self._buffer)
+
+    def feed(self, piece: bytes) -> Finding | None:
+        """Take a piece of no more bytes than there is room for."""
+        self._buffer += piece
+        return None if self.room else self._decide(self.decided + self._stride)
+
+    def end(self) -> Finding | None:
+        """Decide about all that has come."""
+        return self._decide(self._base + len(self._buffer) + 1)
+
+    def _decide(self, end: int) -> Finding | None:
+        """Decide about the matches that begin before C{end}: the first of them, if there are any."""
+        best: Finding | None = None
+        buffer, base = self._buffer, self._base
+        hasZeros = 0 in buffer
+        for rule in self._rules:
+            for start, _, charset in _spans(rule, buffer, self.decided - base, hasZeros):
+                if base + start < end and (best is None or base + start < best.offset):
+                    best = Finding(rule, "body", base + start, charset=charset)
+        self.decided = end
+        surplus = end - self._longest - base
+        if surplus > 0:
+            del buffer[:surplus]
+            self._base += surplus
+        return best
 
 
 class _Scanner:
-    """Looks for the rules' strings in a stream of pieces, across their joints."""
+    """Looks for what the rules block in a stream of pieces, across their joints."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
-        self._overlap = max((len(spelling) for rule in rules for spelling, _ in rule.wide), default=1) - 1
+    def __init__(self, rules: Sequence[Rule], closely: bool) -> None:
+        self._rules = tuple(rule for rule in rules if rule.isText)
+        others = tuple(rule for rule in rules if not rule.isText)
+        self._windows = _Windows(others, closely) if others else None
+        self._overlap = max((rule.width for rule in self._rules), default=1) - 1
         self._tail = b""
         self._beginning = b""
         self.scanned = 0
+
+    @property
+    def undecided(self) -> int:
+        """How many bytes at the end may be the beginning of what a regular expression matches."""
+        return self.scanned - self._windows.decided if self._windows is not None else 0
 
     def feed(self, piece: bytes) -> Finding | None:
         """
@@ -152,6 +187,23 @@ class _Scanner:
 
         @raise ForeignCharset: the beginning declares one.
         """
+        windows = self._windows
+        if windows is None:
+            return self._feedTexts(piece)
+        at = 0
+        while at < len(piece):
+            part = piece[at : at + windows.room]
+            at += len(part)
+            found = self._feedTexts(part) or windows.feed(part)
+            if found is not None:
+                return found
+        return None
+
+    def rest(self) -> Finding | None:
+        """Look at what could not be decided yet, as if nothing came after it."""
+        return self._windows.end() if self._windows is not None else None
+
+    def _feedTexts(self, piece: bytes) -> Finding | None:
         tail, overlap = self._tail, self._overlap
         found = None
         if tail:
@@ -179,184 +231,6 @@ def _refuseForeign(texts: Sequence[bytes]) -> None:
         raise ForeignCharset(f"the charset {charset.decode('latin-1')[:20]!r}")
 
 
-class _Decoder(ABC):
-    """Undoes one content coding. What it yields is never longer than C{_STEP}."""
-
-    @abstractmethod
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """
-        Decode a piece.
-
-        @raise Undecodable: it is not what it says.
-        """
-
-    @abstractmethod
-    def end(self) -> None:
-        """
-        The content has ended.
-
-        @raise Undecodable: too early.
-        """
-
-
-class _Zlib(_Decoder):
-    """What L{zlib} decodes: one stream, or, for gzip, any number of members one after another."""
-
-    def __init__(self, wbits: int, members: bool = False) -> None:
-        self._wbits = wbits
-        self._members = members
-        self._stream = zlib.decompressobj(wbits)
-        self._began = False
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        more = False
-        while data or more:
-            if self._stream.eof:
-                data = self._nextMember(data)
-                if not data:
-                    return
-            self._began = True
-            try:
-                piece = self._stream.decompress(data, _STEP)
-            except zlib.error as error:
-                raise Undecodable("the compressed data is damaged") from error
-            ended = self._stream.eof
-            data = self._stream.unused_data if ended else self._stream.unconsumed_tail
-            # After a full piece there may be more content, even where all of the data is taken.
-            more = not ended and len(piece) >= _STEP
-            if piece:
-                yield piece
-
-    def _nextMember(self, data: bytes) -> bytes:
-        # Some writers pad the last member with zeros.
-        data = data.lstrip(b"\0") if self._members else data
-        if data:
-            if not self._members:
-                raise Undecodable("something follows the end of the compressed data")
-            self._stream = zlib.decompressobj(self._wbits)
-        return data
-
-    def end(self) -> None:
-        if self._began and not self._stream.eof:
-            raise Undecodable("the compressed data ends too early")
-
-
-class _Incremental(_Decoder):
-    """
-    What a streaming decompressor of brotli or zstd decodes.
-
-    @param make: makes a decompressor; called again for each frame where there may be several.
-    """
-
-    def __init__(self, make: Callable[[], _Decompressor], frames: bool) -> None:
-        self._make = make
-        self._frames = frames
-        self._stream = make()
-        self._began = False
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        while data or self._stream.hasMore:
-            if self._stream.finished:
-                if not self._frames:
-                    raise Undecodable("something follows the end of the compressed data")
-                self._stream = self._make()
-            self._began = True
-            piece = self._stream.decode(data)
-            data = self._stream.unused if self._stream.finished else b""
-            if piece:
-                yield piece
-
-    def end(self) -> None:
-        if self._began and not self._stream.finished:
-            raise Undecodable("the compressed data ends too early")
-
-
-class _Decompressor(ABC):
-    """One stream of brotli or zstd, whose libraries differ in their words."""
-
-    finished = False
-    hasMore = False
-    unused = b""
-
-    @abstractmethod
-    def decode(self, data: bytes) -> bytes:
-        """Up to about C{_STEP} bytes of content; more is there while C{hasMore}."""
-
-
-def _brotli() -> Callable[[], _Decompressor]:
-    import brotli  # type: ignore[import-untyped]
-
-    if not hasattr(brotli.Decompressor, "can_accept_more_data"):
-        raise ImportError("this brotli has no bound for what one call gives; 1.2 has")
-
-    class Brotli(_Decompressor):
-        def __init__(self) -> None:
-            self._stream = brotli.Decompressor()
-
-        def decode(self, data: bytes) -> bytes:
-            try:
-                piece: bytes = self._stream.process(data, output_buffer_limit=_STEP)
-                self.finished = self._stream.is_finished()
-                # It may hold content back although it would take more data, too: until it gives none.
-                self.hasMore = not self.finished and bool(piece or not self._stream.can_accept_more_data())
-            except brotli.error as error:
-                raise Undecodable("the compressed data is damaged") from error
-            return piece
-
-    return Brotli
-
-
-def _zstd() -> Callable[[], _Decompressor]:
-    try:
-        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        from backports import zstd  # type: ignore[no-redef, unused-ignore]
-
-    # What an HTTP sender may ask of us is 8 MiB (RFC 9659).
-    options = {zstd.DecompressionParameter.window_log_max: 23}
-
-    class Zstd(_Decompressor):
-        def __init__(self) -> None:
-            self._stream = zstd.ZstdDecompressor(options=options)
-
-        def decode(self, data: bytes) -> bytes:
-            try:
-                piece: bytes = self._stream.decompress(data, max_length=_STEP)
-            except zstd.ZstdError as error:
-                raise Undecodable("the compressed data is damaged") from error
-            self.finished = self._stream.eof
-            self.hasMore = not self.finished and not self._stream.needs_input
-            self.unused = self._stream.unused_data if self.finished else b""
-            return piece
-
-    return Zstd
-
-
-def _decoders() -> dict[bytes, tuple[Callable[[], _Decoder], ...]]:
-    """For each content coding that we know, its decoders: two where it has two meanings."""
-    gzip = (lambda: _Zlib(31, members=True),)
-    # "deflate" is a zlib stream (RFC 9110, 8.4.1.2), and for many senders the bare compressed data.
-    deflate = (lambda: _Zlib(15), lambda: _Zlib(-15))
-    known: dict[bytes, tuple[Callable[[], _Decoder], ...]] = {
-        b"gzip": gzip,
-        b"x-gzip": gzip,
-        b"deflate": deflate,
-    }
-    for name, load, frames in ((b"br", _brotli, False), (b"zstd", _zstd, True)):
-        try:
-            make = load()
-        except ImportError:
-            continue
-        known[name] = (partial(_Incremental, make, frames),)
-    return known
-
-
-_DECODERS = _decoders()
-
-#: The content codings that can be looked into; brotli and zstd with the extra C{compress}.
-AVAILABLE_CODINGS: tuple[bytes, ...] = tuple(_DECODERS)
-
-
 class _Reading:
     """
     One way to read the content: a chain of decoders, and a scanner at its end.
@@ -366,12 +240,16 @@ class _Reading:
     """
 
     def __init__(
-        self, decoders: Sequence[_Decoder], rules: Sequence[Rule], check: Callable[[int], None]
+        self,
+        decoders: Sequence[Decoder],
+        rules: Sequence[Rule],
+        check: Callable[[int], None],
+        closely: bool,
     ) -> None:
         self._decoders = decoders
         self._made = [0] * len(decoders)
         self._check = check
-        self.scanner = _Scanner(rules)
+        self.scanner = _Scanner(rules, closely)
 
     def feed(self, data: bytes) -> Finding | None:
         for piece in self._decoded(data, len(self._decoders) - 1):
@@ -406,6 +284,7 @@ class Inspector:
     @param codings: the content codings in the order in which they were applied; C{identity} is none.
     @param limits: when content counts as a bomb.
     @param types: the values of the Content-Type fields, for the charset they declare.
+    @param closely: decide about regular expressions as early as can be.
     @raise Undecodable: a coding or the charset is not known to us, or there are too many codings.
     @ivar coding: the codings as text.
     @ivar received: bytes of content taken.
@@ -419,26 +298,32 @@ class Inspector:
         codings: Sequence[bytes],
         limits: DecodingLimits | None = None,
         types: Sequence[bytes] = (),
+        closely: bool = False,
     ) -> None:
         _refuseForeign(types)
         applied = [coding for coding in codings if coding != b"identity"]
         if len(applied) > self.MOST_CODINGS:
             raise Undecodable(f"more than {self.MOST_CODINGS} content codings")
         for coding in applied:
-            if coding not in _DECODERS:
+            if coding not in DECODERS:
                 raise Undecodable(f"unknown content coding {coding.decode('latin-1')[:20]!r}")
         self.coding = ", ".join(coding.decode("ascii") for coding in applied) or "identity"
         self.received = 0
         self._limits = limits or DecodingLimits()
         self._readings = [
-            _Reading([make() for make in makers], rules, self._check)
-            for makers in product(*(_DECODERS[coding] for coding in applied))
+            _Reading([make() for make in makers], rules, self._check, closely)
+            for makers in product(*(DECODERS[coding] for coding in applied))
         ]
 
     @property
     def inspected(self) -> int:
         """How far the content has been looked at, in decoded bytes."""
         return min(reading.scanner.scanned for reading in self._readings)
+
+    @property
+    def undecided(self) -> int:
+        """How many decoded bytes at the end may be the beginning of what a regular expression matches."""
+        return max(reading.scanner.undecided for reading in self._readings)
 
     @property
     def encoded(self) -> bool:
@@ -463,6 +348,18 @@ class Inspector:
             else:
                 if found is not None:
                     return replace(found, coding=self.coding)
+        return None
+
+    def rest(self) -> Finding | None:
+        """
+        Look at what could not be decided before more of it had come: it will not come any more.
+
+        @return: the first blocked string in that, or L{None} if there is none.
+        """
+        for reading in self._readings:
+            found = reading.scanner.rest()
+            if found is not None:
+                return replace(found, coding=self.coding)
         return None
 
     def end(self) -> None:

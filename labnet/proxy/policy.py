@@ -4,16 +4,18 @@ What the proxy lets pass, how much it takes, and what it answers instead.
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from enum import Enum
 from http import HTTPStatus
 
-from labnet.proxy.inspection import DecodingLimits, Finding, Rule
-from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
+from labnet.net.hosts import BadHost, HostPatterns, plainHost
+from labnet.proxy.decoding import DecodingLimits
+from labnet.proxy.inspection import Finding
+from labnet.proxy.pages import BLOCK_PAGE, ERROR_PAGE, Page, Words, printable
+from labnet.proxy.rules import Allowance, Rule, RuleSet, matchesType, mediaType
+from labnet.proxy.wire import BadMessage, Fields, RequestHead, ResponseHead, Version
 
 __all__ = [
     "COURSE_404",
@@ -31,13 +33,8 @@ __all__ = [
     "refusal",
 ]
 
-_MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
 #: What is read as it comes, and has no end that is worth waiting for.
 _STREAMS = frozenset((b"text/event-stream", b"multipart/x-mixed-replace"))
-
-#: How much of a blocked string, or of a reason, an answer and the log repeat, in characters.
-_LONGEST_REASON = 300
 
 DEFAULT_RULE = Rule(b"SzamHalo")
 
@@ -83,6 +80,7 @@ class PhaseLimits:
     @ivar head: from the first byte of a request's head to its last.
     @ivar connect: to reach the origin.
     @ivar response: from the request's last byte to the response's first, and between any two pieces.
+    @ivar exchange: from the request's head to the last byte of its answer.
     @ivar linger: to wait, after the last answer, for a client that is still sending.
     @ivar halfClosed: to go on for a client that has closed its half and may be gone, before the first
         byte of its answer.
@@ -91,6 +89,7 @@ class PhaseLimits:
     head: float = 20.0
     connect: float = 10.0
     response: float = 60.0
+    exchange: float = 86_400.0
     linger: float = 2.0
     halfClosed: float = 5.0
 
@@ -116,23 +115,30 @@ class Policy:
     """
     All of it together.
 
-    @ivar rules: the blocked strings.
-    @ivar inspectRequest: look at requests, too.
+    @ivar rules: what is blocked, in order of precedence.
+    @ivar allowances: what is not looked at.
+    @ivar onlyHosts: the hosts that may be reached; L{None} for all.
+    @ivar inspectRequest: look at requests, too, whatever a rule says.
     @ivar uninspectable: what happens to a response that can not be looked at.
     @ivar skipTypes: media types that are not looked at, as C{type/subtype} or C{type/*}, in lower case.
-    @ivar blockPage: the body of the answer to what is blocked.
-    @ivar course404: answer with the course's exact bytes instead.
+    @ivar blockPage: the page in place of what is blocked, where the rule has none of its own.
+    @ivar errorPage: the page in place of what has failed or is refused.
+    @ivar course404: answer with the course's exact bytes, where the rule says nothing else.
     @ivar mostRequestBody: bytes of a request's body; 0 for no limit.
     @ivar connectPorts: the ports that CONNECT may reach; empty for all.
     @ivar upgrades: the protocols to which a connection may change, as C{websocket}, in lower case. They are
         not looked into.
+    @ivar choices: chooses from the rules and the allowances.
     """
 
     rules: Sequence[Rule] = (DEFAULT_RULE,)
+    allowances: Sequence[Allowance] = ()
+    onlyHosts: HostPatterns | None = None
     inspectRequest: bool = False
     uninspectable: Uninspectable = Uninspectable.BLOCK
     skipTypes: frozenset[str] = frozenset()
-    blockPage: bytes = COURSE_PAGE
+    blockPage: Page = BLOCK_PAGE
+    errorPage: Page = ERROR_PAGE
     course404: bool = False
     holding: Holding = field(default_factory=Holding)
     decoding: DecodingLimits = field(default_factory=DecodingLimits)
@@ -141,20 +147,46 @@ class Policy:
     mostRequestBody: int = 0
     connectPorts: frozenset[int] = frozenset((443,))
     upgrades: frozenset[bytes] = frozenset()
+    choices: RuleSet = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        choices = RuleSet(self.rules, self.allowances, self.inspectRequest)
+        object.__setattr__(self, "choices", choices)
 
     def skips(self, head: ResponseHead) -> bool:
         """Whether the body of this response is of a type that is not looked at."""
         if not self.skipTypes:
             return False
-        values = head.fields.values(b"content-type")
-        if len(values) != 1:
-            return False
-        essence = values[0].partition(b";")[0].strip()
-        if _MEDIA_TYPE.fullmatch(essence) is None:
-            # As "video/mp4, text/html", which a browser takes for the last of them.
-            return False
-        mediaType = essence.lower().decode("ascii")
-        return mediaType in self.skipTypes or mediaType.partition("/")[0] + "/*" in self.skipTypes
+        found = mediaType(head.fields)
+        return found is not None and matchesType(found, self.skipTypes)
+
+    def dressed(self, answer: Answer, head: RequestHead | None, secure: bool) -> Answer:
+        """
+        An answer, with the page that it is to carry filled.
+
+        @param head: of the request, if it could be read.
+        @param secure: whether that came inside of a tunnel.
+        """
+        if answer.words is None:
+            return answer
+        page = answer.page or self.errorPage
+        url = _url(head, secure).decode("latin-1") if head is not None else ""
+        return replace(answer, body=page.filled(replace(answer.words, url=url)))
+
+    def checkHost(self, host: str) -> None:
+        """
+        See that a host may be reached.
+
+        @raise BadMessage: it may not.
+        """
+        if self.onlyHosts is None:
+            return
+        try:
+            covered = self.onlyHosts.cover(plainHost(host))
+        except BadHost:
+            covered = False
+        if not covered:
+            raise BadMessage(f"{host} is not among the hosts that may be reached", 403)
 
 
 def isStream(head: ResponseHead) -> bool:
@@ -170,18 +202,23 @@ class Answer:
 
     @ivar status: the status code.
     @ivar why: the reason, for the field C{X-Labnet-Filter} and for the log: one line of printable ASCII.
-    @ivar body: what it carries.
-    @ivar mediaType: what that is.
+    @ivar body: what it carries, if that is no page.
+    @ivar mediaType: what it carries is of this type.
+    @ivar words: what is said on the page that it is to carry; L{None} for no page.
+    @ivar page: that page; L{None} for the one that errors have.
     @ivar verbatim: these bytes instead of all of it; the connection closes after them.
     """
 
     status: int
     why: str
-    body: bytes
+    body: bytes = b""
     verbatim: bytes = b""
     mediaType: bytes = b"text/html; charset=utf-8"
+    fields: Sequence[tuple[bytes, bytes]] = ()
+    words: Words | None = None
+    page: Page | None = None
 
-    def encode(self, version: Version, method: bytes, close: bool, now: float) -> bytes:
+    def encode(self, version: Version, method: bytes, close: bool, now: float, url: bytes = b"") -> bytes:
         """
         The bytes to send.
 
@@ -203,6 +240,7 @@ class Answer:
                 (b"Cache-Control", b"no-store"),
                 (b"Date", formatdate(now, usegmt=True).encode("ascii")),
                 (b"X-Labnet-Filter", self.why.encode("ascii", "replace")),
+                *self.fields,
             ]
         )
         if close:
@@ -215,24 +253,25 @@ class Answer:
 
 def blockedAnswer(policy: Policy, found: Finding) -> Answer:
     """What is answered in place of something that contains a blocked string."""
-    rule, coding = _quoted(str(found.rule)), _quoted(found.coding)
-    why = f"blocked; rule={rule}; where={_quoted(found.where)}; offset={found.offset}; coding={coding}"
+    rule, where, coding = found.rule, _quoted(found.where), _quoted(found.coding)
+    why = f"blocked; rule={_quoted(str(rule))}; where={where}; offset={found.offset}; coding={coding}"
     if found.charset:
         why += f"; charset={_quoted(found.charset)}"
-    return Answer(404, why, policy.blockPage, COURSE_404 if policy.course404 else b"")
-
-
-def refusal(status: int, why: str) -> Answer:
-    """An error answer with a page that says why."""
-    title = f"{status} {_phrase(status).decode('ascii')}"
-    shown = _printable(why)
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title></head>\n"
-        f"<body><h1>{title}</h1>\n<p>{html.escape(shown)}.</p>\n"
-        "<hr><p>labnet proxy</p></body></html>\n"
+    ordinary = rule.page is None and rule.status == 404
+    return Answer(
+        rule.status,
+        why,
+        verbatim=COURSE_404 if policy.course404 and ordinary else b"",
+        words=Words(_statusLine(rule.status), f"the {found.where}, at byte {found.offset}", str(rule)),
+        page=rule.page or policy.blockPage,
     )
-    return Answer(status, f"refused; why={_quoted(why)}", page.encode("ascii"))
+
+
+def refusal(status: int, why: str, fields: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    """An error answer with a page that says why, and with more fields if they are given."""
+    return Answer(
+        status, f"refused; why={_quoted(why)}", words=Words(_statusLine(status), why), fields=fields
+    )
 
 
 def lastAnswer(head: RequestHead) -> Answer:
@@ -248,16 +287,21 @@ def lastAnswer(head: RequestHead) -> Answer:
     return Answer(200, "answered here", body, mediaType=b"message/http")
 
 
-def _printable(text: str) -> str:
-    """The text in printable ASCII on one line, the rest of it escaped; shortened if it is long."""
-    if len(text) > _LONGEST_REASON:
-        text = text[: _LONGEST_REASON - 3] + "..."
-    return "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in text)
+def _url(head: RequestHead, secure: bool) -> bytes:
+    """What a request is for, as a URL where it is one."""
+    hosts = head.fields.values(b"host")
+    if not head.target.startswith(b"/") or not hosts:
+        return head.target
+    return (b"https://" if secure else b"http://") + hosts[0] + head.target
+
+
+def _statusLine(status: int) -> str:
+    return f"{status} {_phrase(status).decode('ascii')}"
 
 
 def _quoted(text: str) -> str:
     """A quoted-string of RFC 9110, 5.6.4."""
-    return '"' + _printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _phrase(status: int) -> bytes:

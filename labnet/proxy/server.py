@@ -288,6 +288,7 @@ class ProxyConnection(ServiceConnection):
             self._answer(lastAnswer(head), Decision.ANSWERED)
             return
         route = self._route(head)
+        factory.policy.checkHost(route.origin.host)
         self._body = body
         self._bodySize = 0
         exchange = Exchange(
@@ -367,6 +368,7 @@ class ProxyConnection(ServiceConnection):
     ) -> None:
         head = self._head
         method = head.method if head is not None else b""
+        answer = self.factory.policy.dressed(answer, head, self._intercepted is not None)
         self.write(answer.encode(Version.HTTP11, method, close=True, now=time()))
         self._account.answered(answer.status, decision, answer.why, origin)
         self._linger()
@@ -390,6 +392,7 @@ class ProxyConnection(ServiceConnection):
 
     def _tunnel(self, head: RequestHead) -> None:
         origin = routeTunnel(head)
+        self.factory.policy.checkHost(origin.host)
         ports = self.factory.policy.connectPorts
         if self.factory.target is not None:
             self._answer(refusal(501, "CONNECT is not for a proxy before one origin"))

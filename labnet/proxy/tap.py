@@ -25,10 +25,10 @@ from labnet.net.hosts import BadHost
 from labnet.net.options import UsageError, choice, number
 from labnet.net.secure import BadCertificate, Trust, VerifiedClientEndpoint
 from labnet.net.service import StreamListener
-from labnet.proxy.inspection import DecodingLimits, Rule
+from labnet.proxy.decoding import DecodingLimits
 from labnet.proxy.interception import InterceptedHosts, Interception
+from labnet.proxy.pages import BLOCK_PAGE, ERROR_PAGE, BadPage, Page
 from labnet.proxy.policy import (
-    COURSE_PAGE,
     DEFAULT_RULE,
     HeadLimits,
     Holding,
@@ -36,6 +36,7 @@ from labnet.proxy.policy import (
     Policy,
     Uninspectable,
 )
+from labnet.proxy.rules import Rule
 from labnet.proxy.server import ProxyFactory
 from labnet.proxy.target import Origin
 from labnet.proxy.workeroptions import WorkerOptions
@@ -61,7 +62,10 @@ class Options(WorkerOptions):
 
     optParameters = [
         ["target", None, None, "Fixed-target mode: every request goes to this origin, HOST:PORT."],
-        ["block-page", None, None, "A file: the page in place of what is blocked."],
+        ["block-page", None, None, "A file: the page in place of what is blocked, in HTML; {{reason}}, "
+         "{{rule}}, {{status}} and {{url}} are filled in."],
+        ["error-page", None, None, "A file: the page in place of the proxy's own errors; the same are "
+         "filled in."],
         ["uninspectable", None, "block",
          "What happens to a response that can not be looked at: block (502), cut (a large one is passed "
          "on as it is looked at and cut off at a blocked string), or pass.",
@@ -211,7 +215,8 @@ class Options(WorkerOptions):
             inspectRequest=bool(self["inspect-request"]),
             uninspectable=Uninspectable(self["uninspectable"]),
             skipTypes=frozenset(self["skip-type"]),
-            blockPage=_read("block-page", page) if page else COURSE_PAGE,
+            blockPage=_page("block-page", page) if page else BLOCK_PAGE,
+            errorPage=_page("error-page", self["error-page"]) if self["error-page"] else ERROR_PAGE,
             course404=bool(self["course-404"] or (self.target is not None and not page)),
             holding=Holding(
                 self["hold-memory"], max(self["hold-memory"], self["hold-disk"]), self["hold-time"]
@@ -243,6 +248,13 @@ def _read(option: str, name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"--{option}: {name}: {error.strerror}") from error
+
+
+def _page(option: str, name: str) -> Page:
+    try:
+        return Page(_read(option, name))
+    except BadPage as error:
+        raise UsageError(f"--{option}: {name}: {error}") from error
 
 
 def endpointOf(

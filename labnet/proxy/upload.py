@@ -10,10 +10,12 @@ from typing import Protocol as Interface
 
 from labnet.proxy.body import BodyReader, ChunkedBody, encodeChunk, encodeLastChunk
 from labnet.proxy.client import OriginConnection
-from labnet.proxy.inspection import Finding, Undecodable, search
+from labnet.proxy.decoding import Undecodable
+from labnet.proxy.inspection import Finding, search
 from labnet.proxy.measuring import MeasuredInspector
 from labnet.proxy.policy import Policy
 from labnet.proxy.pump import Pump
+from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 
@@ -133,6 +135,7 @@ class HeldUpload(Upload):
 
     @param fields: of the request; they say in which content codings and charset the body is.
     @param rules: what must not be in it.
+    @param rules: what must not be in it.
     @raise Undecodable: one of those is not known to us, or this is a part of something whose other parts
         may never come by.
     @ivar inspector: what looks at it.
@@ -168,14 +171,14 @@ class HeldUpload(Upload):
                 self._exchange.refuse(413, f"the request's body has over {self._most} bytes")
 
     def ended(self, trailers: Fields) -> None:
+        found = self.inspector.rest() or search(self._rules, trailers.encode(), "request")
+        if found is not None:
+            self._exchange.blocked(replace(found, where="request"))
+            return
         try:
             self.inspector.end()
         except Undecodable as problem:
             self._exchange.refuse(415, f"the request's body can not be looked at: {problem}")
-            return
-        found = search(self._rules, trailers.encode(), "request")
-        if found is not None:
-            self._exchange.blocked(found)
             return
         self.size = self._spool.size
         self._exchange.reach()

@@ -9,7 +9,8 @@ import zlib
 import pytest
 
 from labnet.proxy.charsets import BEGINNING, declaredCharset, shiftingCharset, spellings
-from labnet.proxy.inspection import Finding, ForeignCharset, Inspector, Rule, search
+from labnet.proxy.inspection import Finding, ForeignCharset, Inspector, search
+from labnet.proxy.rules import Rule
 from tests.proxy.segments import segmentations
 
 ENCODINGS = ["utf-8", "utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be"]

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labnet.proxy.decoding import DecodingLimits
 from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
-from labnet.proxy.inspection import DecodingLimits, Finding, Inspector, Rule
+from labnet.proxy.inspection import Finding, Inspector
+from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 from tests.proxy.segments import cut, segmentations

@@ -15,17 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labnet.proxy.inspection import (
-    AVAILABLE_CODINGS,
-    Bomb,
-    DecodingLimits,
-    Finding,
-    Inspector,
-    Rule,
-    Undecodable,
-    search,
-    unfinished,
-)
+from labnet.proxy.decoding import AVAILABLE_CODINGS, Bomb, DecodingLimits, Undecodable
+from labnet.proxy.inspection import Finding, Inspector, search, unfinished
+from labnet.proxy.rules import Rule
 from tests.proxy.segments import cut, segmentations
 
 try:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labnet.proxy.inspection import Finding, Rule
+from labnet.proxy.inspection import Finding
+from labnet.proxy.pages import Page
 from labnet.proxy.policy import COURSE_404, COURSE_PAGE, Answer, Policy, blockedAnswer, refusal
+from labnet.proxy.rules import Rule
 from labnet.proxy.wire import Fields, HeadReader, ResponseHead, Version, parseResponseHead
 
 FOUND = Finding(Rule(b"SzamHalo"), "body", 17, "gzip")
@@ -38,9 +40,14 @@ def test_theCoursesAnswerIsSentVerbatim(version: Version) -> None:
     assert answer.encode(version, b"HEAD", close=True, now=0) == COURSE_404.removesuffix(COURSE_PAGE)
 
 
+def filled(answer: Answer) -> Answer:
+    """With its page."""
+    return Policy().dressed(answer, None, False)
+
+
 def test_aBlockedPage() -> None:
-    answer = blockedAnswer(Policy(blockPage=b"<p>no</p>"), FOUND)
-    head, body = apart(answer.encode(Version.HTTP11, b"GET", close=False, now=0))
+    answer = blockedAnswer(Policy(blockPage=Page(b"<p>no</p>")), FOUND)
+    head, body = apart(filled(answer).encode(Version.HTTP11, b"GET", close=False, now=0))
     assert (head.status, body) == (404, b"<p>no</p>")
     assert head.fields.lines == [
         (b"Content-Type", b"text/html; charset=utf-8"),
@@ -72,7 +79,7 @@ def test_theConnectionFieldOfAnAnswer() -> None:
 
 
 def test_anAnswerToHeadHasTheSameHeadAndNoBody() -> None:
-    answer = refusal(504, "late")
+    answer = filled(refusal(504, "late"))
     whole, head = (answer.encode(Version.HTTP11, method, True, 0) for method in (b"GET", b"HEAD"))
     assert whole == head + answer.body
     assert answer.body
@@ -80,7 +87,8 @@ def test_anAnswerToHeadHasTheSameHeadAndNoBody() -> None:
 
 def wellFormed(answer: Answer, filterField: bytes) -> None:
     """One head, one filter field in printable ASCII, a closed quoted-string, and the body it announces."""
-    head, body = apart(answer.encode(Version.HTTP11, b"GET", close=True, now=0))
+    head, body = apart(filled(answer).encode(Version.HTTP11, b"GET", close=True, now=0))
+    assert body
     assert len(head.fields) == 6
     (value,) = head.fields.values(b"x-labnet-filter")
     assert value.startswith(filterField)
@@ -112,13 +120,13 @@ def test_anAnswerIsWellFormedForAnyRule(pattern: bytes) -> None:
 def test_aRefusalIsWellFormedForAnyReason(why: str) -> None:
     answer = refusal(502, why)
     wellFormed(answer, b'refused; why="')
-    said = answer.body.partition(b"<p>")[2].partition(b"</p>")[0]
+    said = filled(answer).body.partition(b"<p>")[2].partition(b"</p>")[0]
     assert b"<" not in said
     assert b'"' not in said
 
 
 def test_aReasonIsEscapedInThePage() -> None:
-    assert b"<p>&lt;b&gt;.</p>" in refusal(400, "<b>").body
+    assert b"<p>&lt;b&gt;.</p>" in filled(refusal(400, "<b>")).body
 
 
 def test_aStatusThatPythonDoesNotKnow() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from labnet.proxy.inspection import Rule
 from labnet.proxy.policy import Holding, Policy, Uninspectable
+from labnet.proxy.rules import Rule
 from tests.proxy.world import GET, MakeWorld, chunked, status
 
 CUT = Policy(uninspectable=Uninspectable.CUT)

@@ -16,8 +16,9 @@ from labnet.authority.certificates import makeAuthority
 from labnet.authority.store import saveAuthority
 from labnet.net.secure import Trust, VerifiedClientEndpoint
 from labnet.net.service import StreamListener, listeners
-from labnet.proxy.inspection import Rule
-from labnet.proxy.policy import COURSE_PAGE, DEFAULT_RULE, Uninspectable
+from labnet.proxy.pages import BLOCK_PAGE, Page
+from labnet.proxy.policy import DEFAULT_RULE, Uninspectable
+from labnet.proxy.rules import Rule
 from labnet.proxy.server import ProxyFactory
 from labnet.proxy.tap import Options, endpointOf, makeService
 from labnet.proxy.target import Origin
@@ -38,7 +39,7 @@ def test_defaults() -> None:
     assert policy.uninspectable is Uninspectable.BLOCK
     assert policy.connectPorts == {443}
     assert not policy.course404
-    assert policy.blockPage == COURSE_PAGE
+    assert policy.blockPage == BLOCK_PAGE
     assert options.target is None
 
 
@@ -66,7 +67,7 @@ def test_fixedTargetAnswersAsTheCourse(tmp_path: Path) -> None:
     options = parsed("--target", "[::1]:8000", "--block-page", str(page))
     assert options.target == Origin("::1", 8000)
     assert not options.policy.course404
-    assert options.policy.blockPage == b"<p>no"
+    assert options.policy.blockPage == Page(b"<p>no")
     assert parsed("--course-404").policy.course404
 
 
