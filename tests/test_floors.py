@@ -100,6 +100,7 @@ CONNECTED = {
     "datagrams",
     "digests",
     "exchange",
+    "factory",
     "identify",
     "interception",
     "lookups",

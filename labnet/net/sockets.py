@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import ITCPTransport
 
-__all__ = ["SocketOptions", "raiseDescriptorLimit"]
+__all__ = ["SocketOptions", "isOwnAddress", "raiseDescriptorLimit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,17 @@ def _socketOf(transport: object) -> socket.socket | None:
         if transport is None:
             break
     return None
+
+
+def isOwnAddress(address: str) -> bool:
+    """Whether an IP address is one of this machine's own: nobody can listen at another's."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def raiseDescriptorLimit() -> int:

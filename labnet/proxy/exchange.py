@@ -11,7 +11,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from labnet.net.outcome import ExitStatus, explain
 from labnet.proxy.body import (
     BodyReader,
     ChunkedBody,
@@ -34,6 +33,7 @@ from labnet.proxy.forwarding import (
 from labnet.proxy.inspection import Finding, requestFinding, responseFinding, search
 from labnet.proxy.journal import Decision
 from labnet.proxy.measuring import MeasuredInspector
+from labnet.proxy.outbound import unreachable
 from labnet.proxy.pages import printable
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, isStream, refusal
 from labnet.proxy.pump import Pump
@@ -67,6 +67,7 @@ class Exchange:
     @ivar firstByteTime: seconds from the beginning to the head of the final response.
     @ivar reused: whether the connection to the origin had been used before.
     @ivar inspectors: what looks at the bodies.
+    @ivar startedAt: when it began.
     @ivar progressAt: when something was done last.
     @ivar heldSince: when a response began that is held and does not say how long it is.
     """
@@ -102,7 +103,7 @@ class Exchange:
         self._policy = policy
         self._name = name
         self._clock = clock
-        self.progressAt = self._startedAt = self._reachingAt = clock.seconds()
+        self.progressAt = self.startedAt = self._reachingAt = clock.seconds()
         self.heldSince: float | None = None
         self._choice = policy.choices.choose(route.origin.host, route.target)
         self._rules = self._choice.response
@@ -172,7 +173,7 @@ class Exchange:
         self._connecting.addErrback(self._unreachable)
 
     async def _connect(self, fresh: bool) -> None:
-        origin = await self._pool.get(self.route.origin, fresh)
+        origin = await self._pool.get(self.route.hop or self.route.origin, fresh)
         if self._ended:
             origin.abort()
             return
@@ -198,9 +199,8 @@ class Exchange:
     def _unreachable(self, failure: Failure) -> None:
         if self._ended or failure.check(CancelledError):
             return
-        sentence, kind = explain(failure)
-        # A time limit is one, whether it was for TCP or for the TLS on top of it.
-        self.refuse(504 if kind is ExitStatus.TIMED_OUT else 502, f"{self.route.origin}: {sentence}")
+        problem = unreachable(self.route.origin, failure)
+        self.refuse(problem.status, str(problem))
 
     # ResponseReceiver: what comes from the origin.
 
@@ -232,7 +232,8 @@ class Exchange:
     def responseStarted(self, head: ResponseHead, body: BodyReader) -> None:
         """The response's head decides how its body is delivered."""
         self.progressed()
-        self.firstByteTime = self.progressAt - self._startedAt
+        self.route.checkStatus(head.status)
+        self.firstByteTime = self.progressAt - self.startedAt
         if self.route.origin.secure:
             # Another place for the same origin (RFC 7838) is reached by a tunnel that is not looked into.
             head = replace(head, fields=head.fields.without((b"alt-svc",)))

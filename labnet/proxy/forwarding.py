@@ -177,6 +177,8 @@ def forwardedRequest(
     if left is not None:
         fields.replace(b"Max-Forwards", b"%d" % max(0, left - 1))
     fields.add(b"Via", _viaMember(head.version, name))
+    if route.authorization:
+        fields.add(b"Proxy-Authorization", route.authorization)
     if upgrades:
         fields.add(b"Connection", b"Upgrade")
         fields.add(b"Upgrade", b", ".join(upgrades))

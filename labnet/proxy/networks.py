@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from labnet.net.hosts import BadHost, plainHost
+from labnet.net.hosts import BadHost, HostPatterns
 
 __all__ = [
     "LOOPBACK",
@@ -134,7 +134,7 @@ class Networks:
     @ivar any: whether it is all there are.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str] = ()) -> None:
         given = tuple(texts)
         self.any = "any" in given
         self._networks = tuple(_network(text) for text in given if text != "any")
@@ -170,19 +170,15 @@ LOOPBACK = Networks(("127.0.0.0/8", "::1"))
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """
-    Some hosts: one name, C{*.DOMAIN} for every name below it, C{.DOMAIN} for the domain as well, an address,
+    Some hosts: one name, C{*.DOMAIN} for every name below it, C{.DOMAIN} for the domain, too, an address,
     a network, or C{any}.
 
-    @ivar name: of the host or the domain, in its one spelling; empty for everything else.
-    @ivar itself: whether the name itself is meant.
-    @ivar below: whether the names below it are.
-    @ivar networks: the addresses that are meant.
+    @ivar hosts: those that are meant by name.
+    @ivar networks: those that are meant by address.
     """
 
-    name: str = ""
-    itself: bool = True
-    below: bool = False
-    networks: Networks | None = None
+    hosts: HostPatterns = field(default_factory=HostPatterns)
+    networks: Networks = field(default_factory=Networks)
 
     @classmethod
     def read(cls, text: str) -> Pattern:
@@ -192,22 +188,17 @@ class Pattern:
         if text == "any" or "/" in text or numericHost(text):
             return cls(networks=Networks([text]))
         try:
-            name = plainHost(text.removeprefix("*").removeprefix("."))
+            return cls(HostPatterns.read([text]))
         except BadHost as error:
             raise BadRule(f"{text!r} is neither a host, nor a domain, nor a network, nor 'any'") from error
-        below = text.startswith((".", "*."))
-        return cls(name, itself=not text.startswith("*."), below=below)
 
     def names(self, host: str) -> bool:
         """Whether a host is meant by its name, as it stands in a request."""
-        if not self.name:
-            return self.networks is not None and self.networks.any
-        plain = host.lower().removesuffix(".")
-        return (self.itself and plain == self.name) or (self.below and plain.endswith("." + self.name))
+        return self.networks.any or self.hosts.cover(host.lower().removesuffix("."))
 
     def covers(self, address: str) -> bool:
         """Whether an address is meant."""
-        return self.networks is not None and self.networks.cover(address)
+        return self.networks.cover(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +241,7 @@ class Rule:
         """Whether it is about this destination. C{address} is empty where only the name is known."""
         if self.port not in (None, port):
             return False
-        return self.hosts.names(host) or (bool(address) and self.hosts.covers(address))
+        return self.hosts.names(host) or self.hosts.covers(address)
 
 
 class Destinations:

@@ -4,32 +4,25 @@ The proxy's connections to clients: reads requests, answers them in order, and o
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from time import time
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import TimeoutError
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.logger import Logger
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from labnet.net.agreement import HTTP
-from labnet.net.connection import ServiceConnection, ServiceFactory
-from labnet.net.limits import Limits
+from labnet.net.connection import ServiceConnection
 from labnet.net.logs import counted
-from labnet.net.outcome import explain
-from labnet.net.sockets import SocketOptions
 from labnet.net.splice import Splice
 from labnet.proxy.account import Account
 from labnet.proxy.body import BodyReader, requestBody
-from labnet.proxy.client import OriginConnection, OriginPool
+from labnet.proxy.client import OriginConnection
 from labnet.proxy.exchange import Exchange
 from labnet.proxy.forwarding import checkConnection, mostForwards, viaNames
-from labnet.proxy.interception import InterceptedTunnel, Interception
-from labnet.proxy.journal import Decision, Journal, LoggedJournal
-from labnet.proxy.policy import Answer, Policy, lastAnswer, refusal
+from labnet.proxy.interception import InterceptedTunnel
+from labnet.proxy.journal import Decision
+from labnet.proxy.outbound import unreachable
+from labnet.proxy.policy import Answer, lastAnswer, refusal
 from labnet.proxy.target import (
     Origin,
     Route,
@@ -48,7 +41,10 @@ from labnet.proxy.wire import (
     parseRequestHead,
 )
 
-__all__ = ["ProxyConnection", "ProxyFactory"]
+if TYPE_CHECKING:
+    from labnet.proxy.factory import ProxyFactory
+
+__all__ = ["ProxyConnection"]
 
 #: Bytes of later requests that are taken while one is being answered; then the client is not read from.
 _MOST_AHEAD = 65_536
@@ -77,6 +73,7 @@ class ProxyConnection(ServiceConnection):
         self._intercepted: InterceptedTunnel | None = None
         self._ahead = b""
         self._advancing = False
+        self._admission: Deferred[str] | None = None
         self._lingersSince: float | None = None
         self._halfClosedSince: float | None = None
 
@@ -137,10 +134,14 @@ class ProxyConnection(ServiceConnection):
         self._account.closed()
         if self._splice is not None:
             self._splice.ended(reason)
+        self.factory.access.closeTunnel(self)
+        if self._admission is not None:
+            self._admission.cancel()
 
     @property
     def busy(self) -> bool:
-        return self._exchange is not None or self._splice is not None or bool(self._heads)
+        underWay = self._exchange or self._splice or self._admission or self._heads
+        return bool(underWay)
 
     def summary(self) -> str:
         return f"{counted(self.requests, 'request')}, {super().summary()}"
@@ -172,6 +173,8 @@ class ProxyConnection(ServiceConnection):
         phases, holding = self.factory.policy.phases, self.factory.policy.holding
         if _over(self._halfClosedSince, phases.halfClosed, now) and not exchange.status:
             self.drop("the client left")
+        elif _over(exchange.startedAt, phases.exchange, now):
+            exchange.refuse(504, f"the exchange was not complete within {phases.exchange:g} s")
         elif _over(exchange.heldSince, holding.seconds, now):
             exchange.heldTooLong()
         elif _over(exchange.progressAt, phases.response, now):
@@ -229,7 +232,7 @@ class ProxyConnection(ServiceConnection):
         """Take one step through what has come; whether there may be another."""
         try:
             if self._exchange is None:
-                return not self.held("output") and self._readHead()
+                return self._admission is None and not self.held("output") and self._readHead()
             body = self._body
             if body is None or body.done:
                 return False
@@ -280,6 +283,35 @@ class ProxyConnection(ServiceConnection):
         body = requestBody(head)
         if head.method in (b"CONNECT", b"TRACE") and not body.done:
             raise BadMessage(f"a {head.method.decode('ascii')} request has no content")
+        factory.access.count(self.host)
+        if factory.access.asks and self._intercepted is None:
+            # Whoever is inside of a tunnel was asked when it was opened.
+            admission = self._admission = factory.access.identify(self.host, head)
+            admission.addCallbacks(self._admitted, self._notAdmitted, (head, body))
+        else:
+            self._serve(head, body)
+
+    def _admitted(self, user: str, head: RequestHead, body: BodyReader) -> None:
+        self._admission = None
+        self._account.user = user
+        try:
+            self._serve(self.factory.access.withoutCredentials(head), body)
+        except BadMessage as problem:
+            self._refuse(problem)
+        except Exception:
+            self._failed()
+        self._advance()
+
+    def _notAdmitted(self, failure: Failure) -> None:
+        self._admission = None
+        if isinstance(failure.value, BadMessage):
+            self._refuse(failure.value)
+        elif not failure.check(CancelledError):
+            self.factory.log.failure("a bug in asking who it is", failure=failure)
+            self.drop("a bug in this service")
+
+    def _serve(self, head: RequestHead, body: BodyReader) -> None:
+        factory = self.factory
         if head.method == b"CONNECT":
             self._tunnel(head)
             return
@@ -289,6 +321,7 @@ class ProxyConnection(ServiceConnection):
             return
         route = self._route(head)
         factory.policy.checkHost(route.origin.host)
+        route = factory.upstreams.through(route)
         self._body = body
         self._bodySize = 0
         exchange = Exchange(
@@ -361,7 +394,7 @@ class ProxyConnection(ServiceConnection):
         if exchange is not None:
             exchange.refuse(problem.status, str(problem))
         else:
-            self._answer(refusal(problem.status, str(problem)))
+            self._answer(refusal(problem.status, str(problem), problem.fields))
 
     def _answer(
         self, answer: Answer, decision: Decision = Decision.REFUSED, origin: Origin | None = None
@@ -400,7 +433,12 @@ class ProxyConnection(ServiceConnection):
             self._answer(refusal(501, "CONNECT is not for the inside of a tunnel"))
         elif ports and origin.port not in ports:
             self._answer(refusal(403, f"CONNECT to port {origin.port} is not allowed"))
-        elif (secured := self._securedOrigin(origin)) is not None:
+        else:
+            self.factory.access.openTunnel(self)
+            self._openTunnel(origin)
+
+    def _openTunnel(self, origin: Origin) -> None:
+        if (secured := self._securedOrigin(origin)) is not None:
             self._intercept(secured)
         else:
             splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
@@ -434,65 +472,9 @@ class ProxyConnection(ServiceConnection):
         if self._closing:
             self._account.answered(0, Decision.LEFT, "the client left", origin)
             return
-        sentence, _ = explain(failure)
-        timedOut = failure.check(TimeoutError)
-        self._answer(refusal(504 if timedOut else 502, f"{origin}: {sentence}"), origin=origin)
+        problem = unreachable(origin, failure)
+        self._answer(refusal(problem.status, str(problem)), origin=origin)
 
 
 def _over(since: float | None, limit: float, now: float) -> bool:
     return since is not None and limit > 0 and now - since >= limit
-
-
-class ProxyFactory(ServiceFactory):
-    """
-    The proxy.
-
-    @param clock: the reactor, or a C{Clock} in a test.
-    @param connect: gives the endpoint of an origin; it bounds the attempt.
-    @param policy: what may pass.
-    @param target: the one origin that all requests go to; L{None} for a forward proxy.
-    @param interception: whose HTTPS is looked into; L{None} for nobody's.
-    @param limits: how many connections, how long.
-    @param sockets: the TCP options, of both sides.
-    @param journal: hears of each exchange; without one, each has a line in the log.
-    @ivar name: who this proxy is in Via fields; no other has it.
-    """
-
-    service: ClassVar[str] = "proxy"
-    log = Logger()
-    connectionClass = ProxyConnection
-    applicationProtocols = HTTP
-
-    def __init__(
-        self,
-        clock: IReactorTime,
-        connect: Callable[[Origin], IStreamClientEndpoint],
-        policy: Policy | None = None,
-        *,
-        target: Origin | None = None,
-        interception: Interception | None = None,
-        limits: Limits | None = None,
-        sockets: SocketOptions | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        super().__init__(clock, limits=limits, sockets=sockets)
-        self.connect = connect
-        self.policy = policy or Policy()
-        self.target = target
-        self.interception = interception
-        self.journal = journal or LoggedJournal(self.log)
-        self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
-        self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
-
-    def build(self) -> ProxyConnection:
-        return ProxyConnection(self)
-
-    def finish(self) -> Deferred[None]:
-        return super().finish().addCallback(lambda _: self.pool.close())
-
-    def timeLimits(self) -> tuple[float, ...]:
-        phases = self.policy.phases
-        handshake = self.interception.handshake if self.interception is not None else 0.0
-        held = self.policy.holding.seconds
-        ours = (phases.head, phases.response, phases.linger, phases.halfClosed, handshake, held)
-        return (*super().timeLimits(), *ours)

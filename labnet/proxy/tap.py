@@ -6,27 +6,26 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from twisted.application.service import MultiService
-from twisted.internet.abstract import isIPAddress
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint
 
 from labnet.authority.store import DEFAULT_FOLDER, StoreError, loadAuthority
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceFactory
-from labnet.net.direct import connectsDirectly
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.hosts import BadHost
 from labnet.net.options import UsageError, choice, number
-from labnet.net.secure import BadCertificate, Trust, VerifiedClientEndpoint
-from labnet.net.service import StreamListener
+from labnet.net.secure import BadCertificate, Trust
+from labnet.net.service import StreamListener, listeners
+from labnet.proxy.access import Access
+from labnet.proxy.accessoptions import AccessOptions
 from labnet.proxy.decoding import DecodingLimits
+from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.interception import InterceptedHosts, Interception
+from labnet.proxy.outbound import Outbound
 from labnet.proxy.pages import BLOCK_PAGE, ERROR_PAGE, BadPage, Page
 from labnet.proxy.policy import (
     DEFAULT_RULE,
@@ -37,18 +36,17 @@ from labnet.proxy.policy import (
     Uninspectable,
 )
 from labnet.proxy.rules import Rule
-from labnet.proxy.server import ProxyFactory
 from labnet.proxy.target import Origin
 from labnet.proxy.workeroptions import WorkerOptions
 
-__all__ = ["Options", "endpointOf", "makeService"]
+__all__ = ["Options", "makeService"]
 
 _TARGET = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)")
 
 
-class Options(WorkerOptions):
+class Options(AccessOptions, WorkerOptions):
     """The proxy's options."""
 
     synopsis = "[options]"
@@ -62,10 +60,10 @@ class Options(WorkerOptions):
 
     optParameters = [
         ["target", None, None, "Fixed-target mode: every request goes to this origin, HOST:PORT."],
-        ["block-page", None, None, "A file: the page in place of what is blocked, in HTML; {{reason}}, "
-         "{{rule}}, {{status}} and {{url}} are filled in."],
-        ["error-page", None, None, "A file: the page in place of the proxy's own errors; the same are "
-         "filled in."],
+        ["block-page", None, None, "A file: the page in place of what is blocked, in HTML; {{reason}}, {{rule}}, "
+         "{{status}} and {{url}} are filled in."],
+        ["error-page", None, None, "A file: the page in place of the proxy's own errors; the same are filled "
+         "in."],
         ["uninspectable", None, "block",
          "What happens to a response that can not be looked at: block (502), cut (a large one is passed "
          "on as it is looked at and cut off at a blocked string), or pass.",
@@ -227,6 +225,7 @@ class Options(WorkerOptions):
                 head=self["head-timeout"],
                 connect=self["connect-timeout"],
                 response=self["response-timeout"],
+                exchange=self["exchange-timeout"],
             ),
             upgrades=frozenset(self["allow-upgrade"]),
             mostRequestBody=self["max-request-body"],
@@ -257,58 +256,40 @@ def _page(option: str, name: str) -> Page:
         raise UsageError(f"--{option}: {name}: {error}") from error
 
 
-def endpointOf(
-    reactor: Any, origin: Origin, timeout: float, trust: Trust | None = None, handshake: float = 10.0
-) -> IStreamClientEndpoint:
-    """
-    The endpoint of an origin: its address, or its name with all the addresses that has; one that is to be
-    secure is connected when it has proved who it is.
-
-    @param timeout: seconds that connecting may take.
-    @param trust: by whom it is to be proved; needed for secure origins.
-    @param handshake: seconds that the proof may take.
-    """
-    endpoint: IStreamClientEndpoint
-    if isIPAddress(origin.host):
-        endpoint = TCP4ClientEndpoint(reactor, origin.host, origin.port, timeout=timeout)
-    else:
-        endpoint = HostnameEndpoint(reactor, origin.host, origin.port, timeout=timeout)
-    if not origin.secure:
-        return endpoint
-    assert trust is not None
-    return VerifiedClientEndpoint(reactor, trust.streams(origin.host), endpoint, handshake)
-
-
 def makeService(options: Options) -> MultiService:
     """
     The proxy as a service: a listener for each place to listen on, and one pool of origins each. With
     C{--workers} what looks after the workers, who serve what is listened on here.
     """
     service = options.workers() if options.supervises else MultiService()
+    phases = options.policy.phases
+    outbound = options.outbound(
+        lambda: [listener.port.getHost() for listener in listeners(service) if listener.port is not None],
+        timeout=phases.connect,
+        trust=options.trust,
+        handshake=options["handshake-timeout"],
+    )
+    access = options.access()
     for listening in options.listening:
         assert not isinstance(listening.where, DatagramAddress)
-        factory = ServiceFactory(options.reactor) if options.supervises else _factoryOf(options)
+        factory = (
+            ServiceFactory(options.reactor) if options.supervises else _factoryOf(options, access, outbound)
+        )
         detail = f"to {options.target}" if options.target is not None else "forward"
         service.addService(StreamListener("proxy", listening.where, factory, detail))
     return service
 
 
-def _factoryOf(options: Options) -> ProxyFactory:
+def _factoryOf(options: Options, access: Access, outbound: Outbound) -> ProxyFactory:
     """What serves one place, with a pool of origins of its own."""
-    reactor, policy = options.reactor, options.policy
-    connect = partial(
-        endpointOf,
-        connectsDirectly(reactor),
-        timeout=policy.phases.connect,
-        trust=options.trust,
-        handshake=options["handshake-timeout"],
-    )
     return ProxyFactory(
-        reactor,
-        connect,
-        policy,
+        options.reactor,
+        outbound,
+        options.policy,
         target=options.target,
         interception=options.interception,
         limits=options.limits,
         sockets=options.sockets,
+        access=access,
+        upstreams=outbound.upstreams,
     )

@@ -6,7 +6,7 @@ Where a request is to go: its request-target, its Host field, and the origin tha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
 
 from labnet.net.hosts import BadHost, plainHost
@@ -62,13 +62,27 @@ class Route:
     """
     Where a request goes and what it asks there.
 
-    @ivar target: the request-target for the origin, in origin-form or asterisk-form.
+    @ivar target: the request-target: for the origin in origin-form or asterisk-form, for a proxy on the way
+        in absolute-form.
     @ivar host: the value of the Host field for the origin.
+    @ivar hop: the proxy that is asked in the origin's place; L{None} for none.
+    @ivar authorization: the value of Proxy-Authorization for it; empty for none.
     """
 
     origin: Origin
     target: bytes
     host: bytes
+    hop: Origin | None = None
+    authorization: bytes = field(default=b"", repr=False)
+
+    def checkStatus(self, status: int) -> None:
+        """
+        See that a response is for the client.
+
+        @raise BadMessage: it is for us, and the client has nothing to say to the proxy on the way.
+        """
+        if status == 407 and self.hop is not None:
+            raise BadMessage(f"{self.hop}: it does not take our name and password (407)")
 
 
 def routeForward(head: RequestHead) -> Route:

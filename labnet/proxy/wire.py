@@ -9,7 +9,7 @@ came. What follows a head is in L{labnet.proxy.body}.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -49,7 +49,10 @@ class BadMessage(Exception):
     The peer's message can not be read, or could be read in two ways.
 
     @ivar status: what a client that sent it is answered.
+    @ivar fields: of that answer, beside the usual ones.
     """
+
+    fields: Sequence[tuple[bytes, bytes]] = ()
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)

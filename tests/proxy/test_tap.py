@@ -8,19 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
-from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 
 from labnet.authority.certificates import makeAuthority
 from labnet.authority.store import saveAuthority
-from labnet.net.secure import Trust, VerifiedClientEndpoint
 from labnet.net.service import StreamListener, listeners
+from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.pages import BLOCK_PAGE, Page
 from labnet.proxy.policy import DEFAULT_RULE, Uninspectable
 from labnet.proxy.rules import Rule
-from labnet.proxy.server import ProxyFactory
-from labnet.proxy.tap import Options, endpointOf, makeService
+from labnet.proxy.tap import Options, makeService
 from labnet.proxy.target import Origin
 
 
@@ -165,14 +162,6 @@ def test_theService() -> None:
         assert listener.detail == "forward"
 
 
-def test_endpoints() -> None:
-    """An address is connected to at once; a name is tried with all its addresses."""
-    reactor = MemoryReactorClock()
-    assert isinstance(endpointOf(reactor, Origin("127.0.0.1", 80), 5), TCP4ClientEndpoint)
-    assert isinstance(endpointOf(reactor, Origin("site.example", 80), 5), HostnameEndpoint)
-    assert isinstance(endpointOf(reactor, Origin("::1", 80), 5), HostnameEndpoint)
-
-
 def authorityIn(folder: Path, days: int = 30) -> str:
     saveAuthority(folder, makeAuthority(datetime.now(UTC) - timedelta(days=10), timedelta(days=days)))
     return str(folder)
@@ -223,9 +212,3 @@ def test_mistakesAboutInterception(tmp_path: Path, arguments: list[str], why: st
 def test_anAuthorityThatHasExpired(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--ca: the authority in .* has expired; 'labnet ca' makes"):
         parsed("--ca", authorityIn(tmp_path, days=9), "--intercept", "localhost")
-
-
-def test_originsThatAreToBeSecure() -> None:
-    """They are connected to in the same way, and verified on top of it."""
-    secure = Origin("origin.test", 443, secure=True)
-    assert isinstance(endpointOf(MemoryReactorClock(), secure, 1.0, Trust()), VerifiedClientEndpoint)

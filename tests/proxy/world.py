@@ -14,9 +14,10 @@ from twisted.internet.task import Clock
 
 from labnet.net.limits import Limits
 from labnet.proxy.client import OriginConnection
+from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.interception import Interception
 from labnet.proxy.policy import Holding, Policy
-from labnet.proxy.server import ProxyConnection, ProxyFactory
+from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin
 from tests.connections import TCPTransport, done, hangUp, reset
 

@@ -1,0 +1,104 @@
+"""
+The proxy as a factory: what all its connections share.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+
+from labnet.net.agreement import HTTP
+from labnet.net.connection import ServiceConnection, ServiceFactory
+from labnet.net.endpoints import peerHost
+from labnet.net.limits import Limits
+from labnet.net.sockets import SocketOptions
+from labnet.proxy.access import Access, TurnedAway
+from labnet.proxy.client import OriginPool
+from labnet.proxy.interception import Interception
+from labnet.proxy.journal import Journal, LoggedJournal
+from labnet.proxy.policy import Policy
+from labnet.proxy.server import ProxyConnection
+from labnet.proxy.target import Origin
+from labnet.proxy.upstream import Upstreams
+
+__all__ = ["ProxyFactory"]
+
+
+class ProxyFactory(ServiceFactory):
+    """
+    The proxy.
+
+    @param clock: the reactor, or a C{Clock} in a test.
+    @param connect: gives the endpoint of an origin; it bounds the attempt.
+    @param policy: what may pass.
+    @param target: the one origin that all requests go to; L{None} for a forward proxy.
+    @param interception: whose HTTPS is looked into; L{None} for nobody's.
+    @param limits: how many connections, how long.
+    @param sockets: the TCP options, of both sides.
+    @param journal: hears of each exchange; without one, each has a line in the log.
+    @param access: who may use it; clients on this machine, unless told otherwise.
+    @param upstreams: which origins are reached through another proxy; none are, unless told otherwise.
+    @ivar name: who this proxy is in Via fields; no other has it.
+    """
+
+    service: ClassVar[str] = "proxy"
+    log = Logger()
+    connectionClass = ProxyConnection
+    applicationProtocols = HTTP
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        connect: Callable[[Origin], IStreamClientEndpoint],
+        policy: Policy | None = None,
+        *,
+        target: Origin | None = None,
+        interception: Interception | None = None,
+        limits: Limits | None = None,
+        sockets: SocketOptions | None = None,
+        journal: Journal | None = None,
+        access: Access | None = None,
+        upstreams: Upstreams | None = None,
+    ) -> None:
+        super().__init__(clock, limits=limits, sockets=sockets)
+        self.connect = connect
+        self.policy = policy or Policy()
+        self.target = target
+        self.interception = interception
+        self.journal = journal or LoggedJournal(self.log)
+        self.access = access or Access(clock)
+        self.upstreams = upstreams or Upstreams()
+        self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
+        self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
+
+    def buildProtocol(self, addr: IAddress | None) -> ServiceConnection | TurnedAway | None:  # type: ignore[override]
+        if self.access.welcomes(peerHost(addr)):
+            return super().buildProtocol(addr)
+        self.refused.add("not among the clients")
+        return self.access.turnAway()
+
+    def build(self) -> ProxyConnection:
+        return ProxyConnection(self)
+
+    def finish(self) -> Deferred[None]:
+        return super().finish().addCallback(lambda _: self.pool.close())
+
+    def timeLimits(self) -> tuple[float, ...]:
+        phases = self.policy.phases
+        handshake = self.interception.handshake if self.interception is not None else 0.0
+        held = self.policy.holding.seconds
+        ours = (
+            phases.head,
+            phases.response,
+            phases.exchange,
+            phases.linger,
+            phases.halfClosed,
+            handshake,
+            held,
+        )
+        return (*super().timeLimits(), *ours)
