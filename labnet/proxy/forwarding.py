@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from email.utils import formatdate
+from functools import lru_cache
 
 from labnet.proxy.body import BodyReader, ChunkedBody
 from labnet.proxy.decoding import AVAILABLE_CODINGS
@@ -72,8 +73,8 @@ _OFFERED = tuple(coding for coding in AVAILABLE_CODINGS if not coding.startswith
 
 def connectionFields(fields: Fields) -> frozenset[bytes]:
     """The names of the fields that go no further than this connection."""
-    named = frozenset(fields.tokens(b"connection") + fields.tokens(b"proxy-connection"))
-    return _HOP_BY_HOP | (named - _MADE_ANEW)
+    named = fields.tokens(b"connection") + fields.tokens(b"proxy-connection")
+    return _HOP_BY_HOP.union(named) - _MADE_ANEW if named else _HOP_BY_HOP
 
 
 def checkConnection(fields: Fields) -> None:
@@ -153,36 +154,75 @@ def forwardedRequest(
     @param heldSize: the size of the body, if it was held and is known now.
     @param upgrades: the protocols to which the connection may change.
     """
-    fields = head.fields.without(connectionFields(head.fields))
+    fields = head.fields
+    section = (_rememberedRequest if fields.shared else _requestSection)(
+        fields,
+        head.version,
+        route.host,
+        name,
+        inspected,
+        isinstance(body, ChunkedBody),
+        heldSize,
+        mostForwards(head),
+        route.authorization,
+        upgrades,
+    )
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, route.target, section)
+
+
+def _requestSection(
+    asked: Fields,
+    version: Version,
+    host: bytes,
+    name: bytes,
+    inspected: bool,
+    chunked: bool,
+    heldSize: int | None,
+    left: int | None,
+    authorization: bytes,
+    upgrades: tuple[bytes, ...],
+) -> bytes:
+    """
+    The fields of a request as they go to the origin.
+
+    @param asked: as they came.
+    @param chunked: whether its body is.
+    @param left: how many proxies it may still pass, if that is limited.
+    @param authorization: for the next proxy.
+    """
+    fields = asked.without(connectionFields(asked))
     if inspected:
         fields = fields.without((b"range", b"if-range"))
         _restrictCodings(fields)
-        if any(b"text/event-stream" in value.lower() for value in fields.values(b"accept")):
+        if b"text/event-stream" in fields.tokens(b"accept"):
             # A stream can be looked at as it comes only where it has no coding.
             fields.replace(b"Accept-Encoding", b"identity")
     if b"host" in fields:
-        fields.replace(b"Host", route.host)
+        fields.replace(b"Host", host)
     else:
-        fields = Fields([(b"Host", route.host), *fields])
-    if heldSize is not None or head.version is Version.HTTP10:
+        fields = Fields([(b"Host", host), *fields])
+    if heldSize is not None or version is Version.HTTP10:
         # What was held does not wait for 100 (Continue), and HTTP/1.0 does not know it (RFC 9110, 10.1.1).
         fields = fields.without((b"expect",))
     if heldSize is not None:
         fields.replace(b"Content-Length", b"%d" % heldSize)
-    elif isinstance(body, ChunkedBody):
+    elif chunked:
         fields.add(b"Transfer-Encoding", b"chunked")
     else:
         fields = _oneLength(fields)
-    left = mostForwards(head)
     if left is not None:
         fields.replace(b"Max-Forwards", b"%d" % max(0, left - 1))
-    fields.add(b"Via", _viaMember(head.version, name))
-    if route.authorization:
-        fields.add(b"Proxy-Authorization", route.authorization)
+    fields.add(b"Via", _viaMember(version, name))
+    if authorization:
+        fields.add(b"Proxy-Authorization", authorization)
     if upgrades:
         fields.add(b"Connection", b"Upgrade")
         fields.add(b"Upgrade", b", ".join(upgrades))
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, route.target, fields.encode())
+    return fields.encode()
+
+
+#: A client that asks again, asks with the same fields.
+_rememberedRequest = lru_cache(512)(_requestSection)
 
 
 def _viaMember(version: Version, name: bytes) -> bytes:
@@ -250,26 +290,53 @@ def forwardedResponse(
         L{returned}.
     @param upgrade: the protocol to which the connection changes with this response.
     """
-    fields = head.fields.without(connectionFields(head.fields))
+    # Overridden (RFC 9112, 6.3), or not to be there (RFC 9110, 8.6): it does not say how long the body is.
+    unlengthened = b"transfer-encoding" in head.fields or head.status < 200 or head.status == 204
+    section = (_rememberedResponse if head.fields.shared else _responseSection)(
+        head.fields, head.version, name, unlengthened, framing, connection, location, upgrade
+    )
+    if b"date" not in head.fields and head.status >= 200:
+        section += b"Date: %b\r\n" % formatdate(now, usegmt=True).encode("ascii")
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (head.status, head.reason, section)
+
+
+def _responseSection(
+    given: Fields,
+    version: Version,
+    name: bytes,
+    unlengthened: bool,
+    framing: tuple[bytes, bytes] | None,
+    connection: bytes,
+    location: tuple[bytes, bytes] | None,
+    upgrade: bytes,
+) -> bytes:
+    """
+    The fields of a response as they go to the client.
+
+    @param given: as they came.
+    @param unlengthened: a Content-Length among them has no meaning.
+    """
+    fields = given.without(connectionFields(given))
     if framing is not None:
         if framing[0].lower() != b"content-length":
             fields = fields.without((b"content-length",))
         fields.replace(*framing)
-    elif b"transfer-encoding" in head.fields or head.status < 200 or head.status == 204:
-        # It was overridden (RFC 9112, 6.3), or must not be there (RFC 9110, 8.6).
+    elif unlengthened:
         fields = fields.without((b"content-length",))
     else:
         fields = _oneLength(fields)
     if location is not None:
         _relocate(fields, *location)
-    if b"date" not in fields and head.status >= 200:
-        fields.add(b"Date", formatdate(now, usegmt=True).encode("ascii"))
-    fields.add(b"Via", _viaMember(head.version, name))
+    fields.add(b"Via", _viaMember(version, name))
     if connection:
         fields.add(b"Connection", connection)
     if upgrade:
         fields.add(b"Upgrade", upgrade)
-    return ResponseHead(head.status, head.reason, Version.HTTP11, fields).encode()
+    return fields.encode()
+
+
+#: An origin that answers again, often answers with the same fields.
+_rememberedResponse = lru_cache(512)(_responseSection)
 
 
 def returned(head: RequestHead, route: Route) -> tuple[bytes, bytes] | None:

@@ -86,7 +86,8 @@ def responseFinding(rules: Sequence[Rule], head: ResponseHead) -> Finding | None
     The blocked string in a response's head as it came, and as it goes on: that may differ in white
     space.
     """
-    return search(rules, head.raw, "header section") or search(rules, head.encode(), "header section")
+    found = search(rules, head.raw, "header section")
+    return found if found is not None or head.canonical else search(rules, head.encode(), "header section")
 
 
 def _spans(

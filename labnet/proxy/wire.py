@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 __all__ = [
     "BadMessage",
@@ -35,6 +36,9 @@ _FIELD_NAME = re.compile(_TOKEN)
 _BARE = "a line ends with a line feed alone; CR LF is needed"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _OWS = b" \t"
+
+#: A field section that has not more bytes than this is remembered when it was taken apart.
+LONGEST_SHARED = 2_048
 
 
 class Version(Enum):
@@ -68,12 +72,16 @@ class Fields:
     A field section: names and values in their order and spelling, duplicates kept.
 
     @ivar lines: the fields; a name is as it was spelt, a value without the white space around it.
+    @ivar shared: whether it is one that several messages have: it can not be changed, only copied.
+    @ivar canonical: whether L{encode} gives the bytes that it was taken from.
     """
 
-    __slots__ = ("_index", "lines")
+    __slots__ = ("_index", "canonical", "lines", "shared")
 
     def __init__(self, lines: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.lines: list[tuple[bytes, bytes]] = list(lines)
+        self.shared = False
+        self.canonical = False
         self._index: dict[bytes, list[bytes]] | None = None
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
@@ -83,7 +91,8 @@ class Fields:
         return len(self.lines)
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._byName()
+        index = self._index
+        return name in (self._byName() if index is None else index)
 
     def __repr__(self) -> str:
         return f"Fields({self.lines!r})"
@@ -112,15 +121,20 @@ class Fields:
     def without(self, names: Iterable[bytes]) -> Fields:
         """The same without the fields of these names (in lower case)."""
         dropped = frozenset(names)
-        return Fields(line for line in self.lines if line[0].lower() not in dropped)
+        index = self._byName()
+        if dropped.isdisjoint(index):
+            return Fields(self.lines)
+        return Fields([line for line in self.lines if line[0].lower() not in dropped])
 
     def add(self, name: bytes, value: bytes) -> None:
         """One more, at the end."""
+        assert not self.shared
         self.lines.append((name, value))
         self._index = None
 
     def replace(self, name: bytes, value: bytes) -> None:
         """Exactly one of that name, in the place of the first there was, or at the end."""
+        assert not self.shared
         lowered = name.lower()
         lines: list[tuple[bytes, bytes]] = []
         placed = False
@@ -189,6 +203,12 @@ class ResponseHead:
         """Whether the origin will keep the connection (RFC 9112, 9.3)."""
         return _persistent(self.version, self.fields)
 
+    @property
+    def canonical(self) -> bool:
+        """Whether L{encode} gives the bytes that came."""
+        line = b"HTTP/1.1 %d %b\r\n" % (self.status, self.reason)
+        return self.fields.canonical and not self.repaired and self.raw.startswith(line)
+
     def encode(self) -> bytes:
         """The bytes of the head, always as HTTP/1.1: it is our version that counts (RFC 9110, 2.5)."""
         return b"HTTP/1.1 %d %b\r\n%b\r\n" % (self.status, self.reason, self.fields.encode())
@@ -242,6 +262,13 @@ class HeadReader:
         @raise BadMessage: a line ends with a line feed alone.
         """
         buffer = self._buffer
+        if not buffer:
+            # A whole head in one piece, as most are, is not copied.
+            end = data.find(b"\r\n\r\n") + 4
+            if 4 < end <= self._limit and data[0] not in b"\r\n":
+                head = data[:end]
+                if head.count(b"\n") == head.count(b"\r\n"):
+                    return head, data[end:]
         buffer += data
         if not self._searched and not self._begun():
             return None
@@ -327,22 +354,37 @@ def _version(major: bytes, minor: bytes) -> Version:
 
 def parseFields(section: bytes, mostFields: int) -> Fields:
     """
-    Take a field section apart.
+    Take a field section apart. Short ones are remembered for a while, because a client that asks again
+    says much the same: what is returned may be shared.
 
     @param section: the field lines, each with its CR LF.
     @raise BadMessage: a line is not a field; the text says which way.
     @raise TooLarge: it has too many.
     """
+    if len(section) > LONGEST_SHARED:
+        return _parsed(section, mostFields)
+    return _sharedFields(section, mostFields)
+
+
+@lru_cache(512)
+def _sharedFields(section: bytes, mostFields: int) -> Fields:
+    fields = _parsed(section, mostFields)
+    fields.shared = True
+    return fields
+
+
+def _parsed(section: bytes, mostFields: int) -> Fields:
     if _FIELD_LINES.fullmatch(section) is None:
         raise BadMessage(_fieldProblem(section))
     lines = section.split(b"\r\n")[:-1]
     if len(lines) > mostFields:
         raise TooLarge(f"over {mostFields} fields", 431)
-    fields = []
+    fields = Fields()
     for line in lines:
         name, _, value = line.partition(b":")
-        fields.append((name, value.strip(_OWS)))
-    return Fields(fields)
+        fields.lines.append((name, value.strip(_OWS)))
+    fields.canonical = fields.encode() == section
+    return fields
 
 
 def _fieldProblem(section: bytes) -> str:

@@ -256,7 +256,7 @@ def test_aResponseGetsADateIfItHasNone() -> None:
     head = ResponseHead(200, b"Fine", Version.HTTP10, Fields([(b"A", b"b")]))
     encoded = forwardedResponse(head, b"me", now=NOW, framing=None, connection=b"close")
     assert encoded == (
-        b"HTTP/1.1 200 Fine\r\nA: b\r\nDate: " + DATE + b"\r\nVia: 1.0 me\r\nConnection: close\r\n\r\n"
+        b"HTTP/1.1 200 Fine\r\nA: b\r\nVia: 1.0 me\r\nConnection: close\r\nDate: " + DATE + b"\r\n\r\n"
     )
     interim = ResponseHead(103, b"Early Hints", Version.HTTP11, Fields())
     assert b"Date" not in forwardedResponse(interim, b"me", now=NOW, framing=None, connection=b"")
