@@ -4,7 +4,8 @@ Where a service listens and where a client connects, as one line of text.
 Streams use Twisted's own descriptions (C{tcp:9000}, C{ssl:...}, C{unix:...}, C{haproxy:tcp:...},
 C{systemd:...}), with two differences: C{tcp}, C{tcp6} and C{ssl} listen on the loopback interface
 unless C{interface=} says otherwise, and L{BACKLOG} connections may wait to be accepted, unless
-C{backlog=} says otherwise. Datagrams have no descriptions in Twisted; ours are
+C{backlog=} says otherwise; and behind C{haproxy:} the service's limits and logs see the real peer from the
+beginning. Datagrams have no descriptions in Twisted; ours are
 C{udp:PORT:interface=ADDRESS} to listen and C{udp:HOST:PORT} to send.
 """
 
@@ -20,11 +21,13 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.interfaces import (
     IAddress,
+    IReactorTime,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
 
 from labnet.net.agreement import agreeing
+from labnet.net.announced import AnnouncedEndpoint
 from labnet.net.direct import direct
 
 __all__ = [
@@ -129,13 +132,15 @@ def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoin
 
     @raise BadEndpoint: Twisted can not read it, or what it names is missing.
     """
-    kind, *parts = _split(description.removeprefix("haproxy:"))
     given = description
+    announced = given.startswith("haproxy:")
+    description = given.removeprefix("haproxy:")
+    kind, *parts = _split(description)
     if kind == "unix" and (not parts or not parts[0]):
-        raise BadEndpoint(f"{description!r} is not of the form unix:PATH")
+        raise BadEndpoint(f"{given!r} is not of the form unix:PATH")
     if kind in _INTERNET:
         port = next((part for part in parts if part.startswith("port=")), parts[0] if parts else "")
-        _port(port.removeprefix("port="), description, 0)
+        _port(port.removeprefix("port="), given, 0)
         interface = next((part for part in parts if part.startswith("interface=")), None)
         if interface is None:
             description += f":interface={_IPV6_LOOPBACK if kind == 'tcp6' else LOOPBACK}"
@@ -147,7 +152,8 @@ def parseStreamServer(reactor: object, description: str) -> IStreamServerEndpoin
         endpoint = cast(IStreamServerEndpoint, serverFromString(reactor, description))
     except Exception as error:
         raise BadEndpoint(f"{given!r}: {_oneLine(error)}") from error
-    return agreeing(direct(reactor, endpoint))
+    listening = agreeing(direct(reactor, endpoint))
+    return AnnouncedEndpoint(listening, cast(IReactorTime, reactor)) if announced else listening
 
 
 def parseStreamClient(reactor: object, description: str, timeout: float) -> IStreamClientEndpoint:

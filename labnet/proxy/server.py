@@ -139,6 +139,16 @@ class ProxyConnection(ServiceConnection):
             self._admission.cancel()
 
     @property
+    def tunnelled(self) -> bool:
+        """Whether it is a tunnel that is not looked into, or about to be one."""
+        return self._splice is not None
+
+    @property
+    def spooled(self) -> int:
+        """Bytes of bodies that are held in temporary files."""
+        return 0 if self._exchange is None else self._exchange.spooled
+
+    @property
     def busy(self) -> bool:
         underWay = self._exchange or self._splice or self._admission or self._heads
         return bool(underWay)
@@ -441,8 +451,9 @@ class ProxyConnection(ServiceConnection):
         if (secured := self._securedOrigin(origin)) is not None:
             self._intercept(secured)
         else:
+            endpoint = self.factory.connect(origin)
             splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
-            joined = splice.join(self.factory.connect(origin), self.factory.policy.phases.connect)
+            joined = splice.join(endpoint, self.factory.policy.phases.connect)
             joined.addCallbacks(self._tunnelOpen, self._tunnelFailed, (origin,), errbackArgs=(origin,))
             self._handAhead(splice.received)
 
