@@ -162,7 +162,8 @@ class _Process:
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
         reactor.callWhenRunning(self._serves)
         self._on(signal.SIGTERM, self.stop)
-        self._on(signal.SIGHUP, self._reload)
+        # A service that does not reload must survive to be told.
+        self._on(signal.SIGHUP, getattr(service, "reload", lambda: None))
         reactor.addReader(Lifeline(reactor, LIFELINE, self.stop))
         # Without Twisted's own handlers: a second SIGTERM is no mistake here. A supervisor above ours may
         # send one to each process.
@@ -177,11 +178,6 @@ class _Process:
     def _serves(self) -> None:
         self._channel.write('{"ready": true}\n')
         self._outlet.serving = True
-
-    def _reload(self) -> None:
-        reload = getattr(self._service, "reload", None)
-        if reload is not None:
-            reload()
 
     def _on(self, number: int, call: Callable[[], object]) -> None:
         signal.signal(number, lambda number, frame: self._reactor.callFromThread(call))
