@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
 from labnet.net.hosts import BadHost, plainHost
@@ -40,18 +41,20 @@ class Origin:
 
     @ivar host: a name or an address; an IPv6 address without brackets.
     @ivar secure: whether it is spoken to over TLS (https), and has to prove who it is.
+    @ivar authority: as it stands in a Host field: the port is left out where it goes without saying.
     """
 
     host: str
     port: int
     secure: bool = False
 
-    @property
-    def authority(self) -> bytes:
-        """As it stands in a Host field: the port is left out where it goes without saying."""
+    authority: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = _HTTPS_PORT if self.secure else _HTTP_PORT
-        return host.encode("ascii") + (b"" if self.port == usual else b":%d" % self.port)
+        authority = host.encode("ascii") + (b"" if self.port == usual else b":%d" % self.port)
+        object.__setattr__(self, "authority", authority)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -181,7 +184,9 @@ def plainAuthority(authority: bytes) -> bytes:
 
 def _checkAgreement(head: RequestHead, *authorities: bytes) -> None:
     for host in head.fields.values(b"host"):
-        if host and plainAuthority(host) not in map(plainAuthority, authorities):
+        if not host or host in authorities:
+            continue
+        if plainAuthority(host) not in map(plainAuthority, authorities):
             raise BadMessage("the Host field and the request-target name different hosts")
 
 
@@ -212,6 +217,7 @@ def _splitAuthority(text: bytes) -> tuple[bytes, bytes]:
     return text[: at.start()], text[at.start() :]
 
 
+@lru_cache(1024)
 def _origin(authority: bytes, defaultPort: int | None) -> Origin:
     if b"@" in authority:
         raise BadMessage("user information in the request-target is not allowed")

@@ -76,13 +76,14 @@ class Fields:
     @ivar canonical: whether L{encode} gives the bytes that it was taken from.
     """
 
-    __slots__ = ("_index", "canonical", "lines", "shared")
+    __slots__ = ("_index", "_tokens", "canonical", "lines", "shared")
 
     def __init__(self, lines: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.lines: list[tuple[bytes, bytes]] = list(lines)
         self.shared = False
         self.canonical = False
         self._index: dict[bytes, list[bytes]] | None = None
+        self._tokens: dict[bytes, tuple[bytes, ...]] = {}
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(self.lines)
@@ -114,9 +115,12 @@ class Fields:
             if member
         ]
 
-    def tokens(self, name: bytes) -> list[bytes]:
+    def tokens(self, name: bytes) -> tuple[bytes, ...]:
         """L{members} in lower case."""
-        return [member.lower() for member in self.members(name)]
+        known = self._tokens.get(name)
+        if known is None:
+            known = self._tokens[name] = tuple(member.lower() for member in self.members(name))
+        return known
 
     def without(self, names: Iterable[bytes]) -> Fields:
         """The same without the fields of these names (in lower case)."""
@@ -130,7 +134,7 @@ class Fields:
         """One more, at the end."""
         assert not self.shared
         self.lines.append((name, value))
-        self._index = None
+        self._forget()
 
     def replace(self, name: bytes, value: bytes) -> None:
         """Exactly one of that name, in the place of the first there was, or at the end."""
@@ -147,11 +151,15 @@ class Fields:
         if not placed:
             lines.append((name, value))
         self.lines = lines
-        self._index = None
+        self._forget()
 
     def encode(self) -> bytes:
         """The bytes, each line with its CRLF."""
         return b"".join([b"%b: %b\r\n" % line for line in self.lines])
+
+    def _forget(self) -> None:
+        self._index = None
+        self._tokens = {}
 
     def _byName(self) -> dict[bytes, list[bytes]]:
         index = self._index

@@ -445,4 +445,4 @@ def test_fieldsKeepOrderSpellingAndDuplicates() -> None:
 def test_membersOfALists() -> None:
     fields = Fields([(b"Connection", b" Close ,,\tX-A"), (b"connection", b"y"), (b"Connection", b"")])
     assert fields.members(b"connection") == [b"Close", b"X-A", b"y"]
-    assert fields.tokens(b"connection") == [b"close", b"x-a", b"y"]
+    assert fields.tokens(b"connection") == (b"close", b"x-a", b"y")
