@@ -404,7 +404,7 @@ def _sameOrigin(fields: Fields) -> bool:
     without pages does not.
     """
     sites = fields.tokens(b"sec-fetch-site")
-    if sites and sites != [b"same-origin"] and sites != [b"none"]:
+    if sites not in ((), (b"same-origin",), (b"none",)):
         return False
     origins = fields.values(b"origin")
     hosts = [host.lower() for host in fields.values(b"host")]
