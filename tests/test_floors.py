@@ -34,6 +34,7 @@ class Floor(IntEnum):
 
 #: Bytes in, messages out: no reactor, no clock, no socket.
 PURE = {
+    "accessformat",
     "arithmetic",
     "body",
     "catalogue",
@@ -55,10 +56,13 @@ PURE = {
     "hypertext",
     "inputline",
     "inspection",
+    "journal",
     "limits",
+    "metrics",
     "naming",
     "networks",
     "objects",
+    "pac",
     "pace",
     "pages",
     "passwords",
@@ -90,7 +94,9 @@ PURE = {
 #: Protocols and factories, and what they are made of. The reactor, the clock and the limits are given.
 CONNECTED = {
     "access",
+    "accesslog",
     "account",
+    "admin",
     "blocking",
     "checksumserver",
     "client",
@@ -100,14 +106,17 @@ CONNECTED = {
     "datagrams",
     "digests",
     "exchange",
+    "exposition",
     "factory",
+    "gathering",
     "identify",
     "interception",
     "lookups",
-    "journal",
     "measuring",
+    "operations",
     "outbound",
     "output",
+    "reloading",
     "report",
     "route",
     "screen",
@@ -120,7 +129,7 @@ CONNECTED = {
     "upstream",
     "web",
 }
-TAPS = {"accessoptions", "checksumtap", "clienttap", "tap", "workeroptions"}
+TAPS = {"accessoptions", "checksumtap", "clienttap", "journaloptions", "tap", "workeroptions"}
 TOP = {"__main__", "cli"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.

@@ -335,6 +335,9 @@ class ServiceFactory(_Factory):
     @param limits: how many, from whom, how long.
     @param sockets: the TCP options of each connection.
     @ivar connections: those that are open.
+    @ivar served: how many there were, these among them.
+    @ivar bytesIn: bytes from peers, over connections that have ended.
+    @ivar bytesOut: bytes to peers, likewise.
     @ivar settling: whether the service stops, and each connection is being brought to its end.
     """
 
@@ -354,7 +357,7 @@ class ServiceFactory(_Factory):
         self.limits = limits or Limits()
         self.sockets = sockets or SocketOptions()
         self.connections: set[ServiceConnection] = set()
-        self.served = 0
+        self.served = self.bytesIn = self.bytesOut = 0
         self.refused = Tally(self.log, f"{self.service} connections refused", clock)
         self._peers = PeerCount(self.limits)
         self._sweep: IDelayedCall | None = None
@@ -388,6 +391,8 @@ class ServiceFactory(_Factory):
     def closed(self, connection: ServiceConnection) -> None:
         """A connection is gone: forget it, and write its line."""
         self.connections.discard(connection)
+        self.bytesIn += connection.bytesIn
+        self.bytesOut += connection.bytesOut
         self._peers.remove(connection.host)
         self.log.info(
             "{service} #{id} {peer}: {summary}; {outcome} after {seconds:.3f} s",

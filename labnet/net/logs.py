@@ -123,10 +123,10 @@ class Tally:
         self._call: IDelayedCall | None = None
         self.total = 0
 
-    def add(self, reason: str) -> None:
-        """One more, because of C{reason} (one of a small fixed set)."""
-        self.total += 1
-        self._waiting[reason] = self._waiting.get(reason, 0) + 1
+    def add(self, reason: str, count: int = 1) -> None:
+        """One more, or C{count} more, because of C{reason} (one of a small fixed set)."""
+        self.total += count
+        self._waiting[reason] = self._waiting.get(reason, 0) + count
         if self._call is None:
             self._call = self._clock.callLater(self._interval, self.flush)
 

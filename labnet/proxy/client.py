@@ -165,6 +165,8 @@ class OriginConnection(Protocol):
     # IProtocol
 
     def connectionMade(self) -> None:
+        self._pool.open += 1
+        self._pool.made += 1
         self.transport.registerProducer(self, True)
         self._pool.sockets(self.transport)
 
@@ -191,6 +193,7 @@ class OriginConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
+        self._pool.open -= 1
         self._pool.forget(self)
         if self._far is not None:
             self._far.connectionLost(reason)
@@ -315,6 +318,9 @@ class OriginPool:
     @param sockets: sets the TCP options of a connection.
     @param mostIdle: connections that wait, in all; the longest waiting is closed for one more.
     @param idleTimeout: seconds that a connection waits.
+    @ivar open: connections that there are.
+    @ivar made: how many there have been.
+    @ivar reused: how often one was used again.
     """
 
     log = Logger()
@@ -339,6 +345,7 @@ class OriginPool:
         self._idleCount = 0
         self._sweep: IDelayedCall | None = None
         self._closed = False
+        self.open = self.made = self.reused = 0
 
     async def get(self, origin: Origin, fresh: bool = False) -> OriginConnection:
         """
@@ -351,6 +358,7 @@ class OriginPool:
         if waiting and not fresh:
             connection = waiting[-1]
             self.forget(connection)
+            self.reused += 1
             return connection
         made = await self._connect(origin).connect(OriginFactory(self, origin))
         assert isinstance(made, OriginConnection)

@@ -47,6 +47,11 @@ class Delivery(ABC):
     Takes the pieces of one response's body.
     """
 
+    @property
+    def spooled(self) -> int:
+        """Bytes of it that are in a temporary file."""
+        return 0
+
     @abstractmethod
     def received(self, content: bytes) -> None:
         """A piece has come."""
@@ -92,6 +97,10 @@ class Held(Delivery):
         self._rules = rules
         self._most = most
         self._spool = Spool(memory)
+
+    @property
+    def spooled(self) -> int:
+        return self._spool.sizeOnDisk
 
     def received(self, content: bytes) -> None:
         try:

@@ -123,6 +123,13 @@ class Exchange:
         self._delimited = True
         self._ended = False
 
+    @property
+    def spooled(self) -> int:
+        """Bytes of the bodies that are held in temporary files."""
+        replayed, delivery = self._replayed, self._delivery
+        response = delivery.spooled if delivery is not None else 0
+        return self._upload.spooled + (response if replayed is None else replayed.sizeOnDisk)
+
     def progressed(self) -> None:
         """Something was done: whoever is waited for has not gone."""
         self.progressAt = self._clock.seconds()

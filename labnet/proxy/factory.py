@@ -18,9 +18,10 @@ from labnet.net.endpoints import peerHost
 from labnet.net.limits import Limits
 from labnet.net.sockets import SocketOptions
 from labnet.proxy.access import Access, TurnedAway
+from labnet.proxy.accesslog import LoggedJournal
 from labnet.proxy.client import OriginPool
 from labnet.proxy.interception import Interception
-from labnet.proxy.journal import Journal, LoggedJournal
+from labnet.proxy.journal import Journal
 from labnet.proxy.policy import Policy
 from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin

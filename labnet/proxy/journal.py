@@ -13,27 +13,21 @@ from enum import Enum
 from typing import NamedTuple
 from typing import Protocol as Interface
 
-from twisted.logger import Logger
-
-from labnet.net.logs import shown
 from labnet.proxy.inspection import Finding
 from labnet.proxy.target import Origin
 from labnet.proxy.wire import RequestHead, ResponseHead
 
-__all__ = ["Decision", "Journal", "Journals", "LoggedJournal", "Record", "safeURL"]
+__all__ = ["Decision", "Journal", "Journals", "Record", "safeURL"]
 
 #: What stands before the host in an authority, up to the last @ in it: a name, and often a password.
 _USER_INFO = re.compile(rb"\A([A-Za-z][A-Za-z0-9+.-]*:/+|//+)?[^/?#]*@")
-
-#: Bytes of a request-target in a line of the log.
-_LONGEST_REQUEST = 200
 
 
 class Decision(Enum):
     """
     What became of an exchange.
 
-    C{passed}: looked at, or with nothing to look at, and passed on. C{not inspected}: passed on without a
+    C{passed}: looked at, or with nothing to look at, and passed on. C{not-inspected}: passed on without a
     look, as the policy says. C{blocked}: it contains a blocked string. C{uninspectable}: refused because it
     can not be looked at. C{refused}: an error answer, because of the client, the rules or the origin.
     C{intercepted}: a tunnel that is looked into; what goes through it has records of its own.
@@ -41,7 +35,7 @@ class Decision(Enum):
     """
 
     PASSED = "passed"
-    NOT_INSPECTED = "not inspected"
+    NOT_INSPECTED = "not-inspected"
     BLOCKED = "blocked"
     UNINSPECTABLE = "uninspectable"
     REFUSED = "refused"
@@ -115,27 +109,6 @@ class Journals:
         """Tell all of them."""
         for journal in self._journals:
             journal.ended(record)
-
-
-class LoggedJournal:
-    """One line in the log for each record."""
-
-    def __init__(self, log: Logger) -> None:
-        self._log = log
-
-    def ended(self, record: Record) -> None:
-        """Write the line."""
-        request, head = '"?"', record.request
-        if head is not None:
-            request = shown(b"%b %b" % (head.method, record.url), _LONGEST_REQUEST)
-        self._log.info(
-            "proxy #{id} {peer} {request} {status}{note}",
-            id=record.connection,
-            peer=record.peer,
-            request=request,
-            status=record.status or "-",
-            note=f" {record.why}" if record.why else "",
-        )
 
 
 def safeURL(target: bytes) -> bytes:

@@ -36,6 +36,11 @@ class Spool:
         """Whether it has outgrown the memory."""
         return self._file is not None
 
+    @property
+    def sizeOnDisk(self) -> int:
+        """How many bytes are in the temporary file."""
+        return self._onDisk
+
     def write(self, data: bytes) -> None:
         """
         Add a piece.

@@ -54,6 +54,11 @@ class Upload(ABC):
     size: int | None = None
     repeatable = False
 
+    @property
+    def spooled(self) -> int:
+        """Bytes of it that are in a temporary file."""
+        return 0
+
     @abstractmethod
     def received(self, content: bytes) -> None:
         """A piece has come."""
@@ -155,6 +160,10 @@ class HeldUpload(Upload):
         self._most = policy.holding.disk
         self._spool = Spool(policy.holding.memory)
         self._pump: Pump | None = None
+
+    @property
+    def spooled(self) -> int:
+        return self._spool.sizeOnDisk
 
     def received(self, content: bytes) -> None:
         try:
