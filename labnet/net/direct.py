@@ -31,6 +31,8 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
+from labnet.net.accepting import PatientPort
+
 __all__ = [
     "SUPPORTED",
     "DirectClient",
@@ -170,7 +172,7 @@ class DirectConnector(tcp.Connector):
         return DirectClient(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
-class DirectPort(tcp.Port):
+class DirectPort(PatientPort):
     """A listening port whose connections are L{DirectServer}s."""
 
     transport = DirectServer
