@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger, LogLevel
+from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
 
 from labnet.net.service import endProcessWith, listeners
@@ -166,19 +166,18 @@ class _Worker(ProcessProtocol):
     def _row(self, line: bytes) -> None:
         try:
             row = json.loads(line)
-        except ValueError:
+            ready = row.get("ready", False)
+            level = LogLevel.lookupByName(row.get("level", "info"))
+            source, text = row.get("source") or self.log.namespace, row.get("text", "")
+        except (ValueError, AttributeError, InvalidLogLevelError):
             self.log.error("worker {worker} wrote {line!r}", worker=self.number, line=line[:200])
             return
-        if "ready" in row:
+        if ready:
             self._isReady()
             return
-        level = LogLevel.lookupByName(row.pop("level", "info"))
         fields = {name: row[name] for name in row.keys() - _OURS}
-        detail = "\n{failure}" if "failure" in row else ""
-        log = Logger(namespace=row.get("source") or self.log.namespace)
-        text = row.get("text", "")
-        form = "worker {worker}: {text}" + detail
-        log.emit(level, form, worker=self.number, text=text, **fields)
+        form = "worker {worker}: {text}" + ("\n{failure}" if "failure" in row else "")
+        Logger(namespace=source).emit(level, form, worker=self.number, text=text, **fields)
 
     def _isReady(self) -> None:
         self.ready = True

@@ -1,0 +1,262 @@
+"""
+Who looks after the workers: restarts, ends, reloads and log lines, with processes that only exist on paper.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
+
+from labnet.net.worker import CHANNEL, LIFELINE
+from labnet.net.workers import Command, Workers
+
+
+class Process:
+    """A process on paper."""
+
+    def __init__(self, pid: int, protocol: ProcessProtocol, argv: list[str], childFDs: Any) -> None:
+        self.pid = pid
+        self.protocol = protocol
+        self.argv = argv
+        self.childFDs = childFDs
+        self.signals: list[str] = []
+        self.alive = True
+        protocol.makeConnection(self)
+
+    def signalProcess(self, name: str) -> None:
+        if not self.alive:
+            raise ProcessExitedAlready
+        self.signals.append(name)
+
+    def says(self, **row: object) -> None:
+        self.protocol.childDataReceived(CHANNEL, json.dumps(row).encode() + b"\n")
+
+    def ready(self) -> None:
+        self.says(ready=True)
+
+    def end(self, status: int = 0, signalNumber: int | None = None) -> None:
+        self.alive = False
+        ended = ProcessTerminated(status, signalNumber) if status or signalNumber else ProcessDone(0)
+        self.protocol.processEnded(Failure(ended))
+
+
+class Reactor(Clock):
+    """Time, and processes on paper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[Process] = []
+        self.stopped = 0
+        self.signals: dict[int, Callable[[], object]] = {}
+
+    def callWhenRunning(self, call: Callable[[], object]) -> None:
+        call()
+
+    def spawnProcess(
+        self, protocol: ProcessProtocol, executable: str, args: list[str], env: object, childFDs: Any
+    ) -> None:
+        self.processes.append(Process(100 + len(self.processes), protocol, args, childFDs))
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    def on(self, reactor: object, number: int, call: Callable[[], object]) -> Callable[[], object]:
+        assert reactor is self
+        self.signals[number] = call
+        return lambda: self.signals.pop(number)
+
+
+class World:
+    """A supervisor of two, started."""
+
+    def __init__(self) -> None:
+        self.reactor = Reactor()
+        self.statuses: list[int] = []
+        self.lines: list[str] = []
+        command = Command("some.tap", ("--workers", "2"), "/some/where")
+        self.service = Workers(self.reactor, command, 2, 5.0, self.reactor.on, self.statuses.append)
+        self.service.startService()
+
+    @property
+    def processes(self) -> list[Process]:
+        return self.reactor.processes
+
+    def observe(self, event: LogEvent) -> None:
+        self.lines.append(formatEvent(event))
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    globalLogPublisher.addObserver(world.observe)
+    yield world
+    globalLogPublisher.removeObserver(world.observe)
+    left = world.reactor.getDelayedCalls()
+    assert not left or not world.service.stopping
+
+
+def test_aWorkerIsToldAllThatItNeeds(world: World) -> None:
+    """Its number, the reactor, the tap, the folder, how many sockets, and the command line."""
+    first, second = world.processes
+    after = ["some.tap", "/some/where", "0", "--workers", "2"]
+    assert first.argv[-8:] == ["labnet.net.worker", "1", Reactor.__module__, *after]
+    assert second.argv[-7] == "2"
+    assert first.childFDs == {LIFELINE: "w", 1: 1, 2: "r", CHANNEL: "r"}
+
+
+def test_whoDiesIsReplacedAtOnceThenEverMoreSlowly(world: World) -> None:
+    """The other is left alone; each time one line says how it ended, and when another starts."""
+    world.processes[1].ready()
+    for delay in (0, 1, 2, 4, 8, 16, 30, 30):
+        count = len(world.processes)
+        world.processes[-1 if count > 2 else 0].ready()
+        world.processes[-1 if count > 2 else 0].end(signalNumber=signal.SIGKILL)
+        assert "was ended by SIGKILL; another starts" in world.lines[-1]
+        assert world.lines[-1].endswith(f"in {delay} s" if delay else "at once")
+        if delay:
+            world.reactor.advance(delay - 0.5)
+            assert len(world.processes) == count
+        world.reactor.advance(0.5)
+        assert len(world.processes) == count + 1
+    assert not world.statuses
+    assert world.processes[1].signals == []
+
+
+def test_whoHasServedForAMinuteIsReplacedAtOnceAgain(world: World) -> None:
+    first, second = world.processes
+    second.ready()
+    first.ready()
+    first.end(1)
+    world.reactor.advance(0)
+    again = world.processes[2]
+    again.ready()
+    world.reactor.advance(60)
+    again.end(1)
+    assert world.lines[-1].endswith("ended with status 1; another starts at once")
+
+
+def test_ifNoneComesUpTheProcessEnds(world: World) -> None:
+    """With the reason that the last of them gave; as long as there is one that may, it is waited for."""
+    first, second = world.processes
+    first.protocol.childDataReceived(2, b"--block-file: x: Permission")
+    first.protocol.childDataReceived(2, b" denied\n")
+    first.end(1)
+    assert not world.statuses
+    second.protocol.childDataReceived(2, b"--block-file: x: Permission denied\n")
+    second.end(1)
+    assert world.statuses == [1]
+    assert world.reactor.stopped == 1
+    assert world.lines[-1] == "no worker came up: --block-file: x: Permission denied"
+
+
+def test_oneThatNeverComesUpIsTriedAgainWhileAnotherServes(world: World) -> None:
+    first, second = world.processes
+    second.ready()
+    first.end(1)
+    second.end(1)
+    world.reactor.advance(0)
+    assert not world.statuses
+    assert len(world.processes) == 4
+
+
+def test_allStopTogether(world: World) -> None:
+    """Each is asked once; when the last has ended, so has the service, and signals are as before."""
+    for process in world.processes:
+        process.ready()
+    stopped = world.service.stopService()
+    assert [process.signals for process in world.processes] == [["TERM"], ["TERM"]]
+    first, second = world.processes
+    first.end()
+    assert not stopped.called
+    second.end()
+    assert stopped.called
+    assert len(world.processes) == 2
+    assert not world.reactor.signals
+    assert not world.reactor.getDelayedCalls()
+
+
+def test_whoIsToBeReplacedIsNotWhenAllStop(world: World) -> None:
+    first, second = world.processes
+    second.ready()
+    first.end(1)
+    stopped = world.service.stopService()
+    second.end()
+    assert stopped.called
+    assert not world.reactor.getDelayedCalls()
+
+
+def test_whoDoesNotStopIsKilled(world: World) -> None:
+    """Some seconds after the grace time, or at the second signal."""
+    stopped = world.service.stopService()
+    first, second = world.processes
+    first.end()
+    world.reactor.advance(9.9)
+    assert second.signals == ["TERM"]
+    world.reactor.advance(0.1)
+    assert second.signals == ["TERM", "KILL"]
+    second.end(signalNumber=signal.SIGKILL)
+    assert stopped.called
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_theSecondSignalKills(world: World, number: int) -> None:
+    assert number not in world.reactor.signals
+    world.service.stopService()
+    world.reactor.signals[number]()
+    for process in world.processes:
+        assert process.signals == ["TERM", "KILL"]
+        process.end(signalNumber=signal.SIGKILL)
+
+
+def test_allReload(world: World) -> None:
+    """One that has not come up yet may have read the old rules: it is told when it has."""
+    first, second = world.processes
+    first.ready()
+    world.reactor.signals[signal.SIGHUP]()
+    assert (first.signals, second.signals) == (["HUP"], [])
+    second.ready()
+    assert second.signals == ["HUP"]
+
+
+def test_whatAWorkerLogsIsLoggedWithItsNumber(world: World) -> None:
+    """In whatever pieces it comes, with its level, its source and its fields; a traceback goes with it."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        row = {"level": "warn", "source": "labnet.x", "text": "a {b}", "time": "t", "bytesIn": 3}
+        data = json.dumps(row).encode() + b"\n"
+        for at in range(0, len(data), 7):
+            world.processes[1].protocol.childDataReceived(CHANNEL, data[at : at + 7])
+        world.processes[0].says(level="critical", source="labnet.x", text="a bug", failure="Traceback")
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    warned, failed = events
+    assert formatEvent(warned) == "worker 2: a {b}"
+    assert (warned["log_level"].name, warned["log_namespace"]) == ("warn", "labnet.x")
+    assert (warned["bytesIn"], warned["worker"]) == (3, 2)
+    assert formatEvent(failed) == "worker 1: a bug\nTraceback"
+
+
+def test_whatIsNoRowIsShown(world: World) -> None:
+    """Whatever a library writes there is not lost, and breaks nothing."""
+    world.processes[0].protocol.childDataReceived(CHANNEL, b"what\n[1]\n" + b'{"level": "loud"}\n')
+    assert len(world.lines) == 3
+    assert all(line.startswith("worker 1 wrote") for line in world.lines)
+
+
+def test_ctrlCBeforeItIsReadyIsNotWorthALine(world: World) -> None:
+    world.service.stopService()
+    before = list(world.lines)
+    for process in world.processes:
+        process.protocol.childDataReceived(2, b"KeyboardInterrupt\n")
+        process.end(signalNumber=signal.SIGINT)
+    assert world.lines == before
