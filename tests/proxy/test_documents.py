@@ -15,7 +15,8 @@ from labnet.proxy.policy import COURSE_404
 from labnet.proxy.tap import Options
 from tests.documents import ROOT
 
-RUNNING = ROOT.joinpath("docs", "proxy.md").read_text("utf-8")
+PAGES = ("proxy.md", "proxy-operations.md")
+RUNNING = "\n".join(ROOT.joinpath("docs", page).read_text("utf-8") for page in PAGES)
 BYTES = ROOT.joinpath("docs", "protocols", "http-proxy.md").read_text("utf-8")
 
 
