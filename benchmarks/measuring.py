@@ -23,7 +23,7 @@ from typing import NamedTuple, Self
 MIB = 2**20
 #: The CPU of the servers, and that of the load.
 SERVERS, LOAD = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
-_LISTENS = re.compile(rb"listens on tcp:127\.0\.0\.1:(\d+)")
+_LISTENS = re.compile(rb"listens on (?:tcp|udp):127\.0\.0\.1:(\d+)")
 #: Seconds that a server gets to stop.
 _PATIENCE = 3.0
 _TICKS = os.sysconf("SC_CLK_TCK")
