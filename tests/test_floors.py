@@ -129,7 +129,7 @@ CONNECTED = {
     "upstream",
     "web",
 }
-TAPS = {"accessoptions", "checksumtap", "clienttap", "journaloptions", "tap", "workeroptions"}
+TAPS = {"accessoptions", "checksumtap", "clienttap", "journaloptions", "ruleoptions", "tap", "workeroptions"}
 TOP = {"__main__", "cli"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.

@@ -74,6 +74,10 @@ class HostPatterns:
                 hosts.add(host)
         return cls(frozenset(hosts), frozenset(domains))
 
+    def union(self, other: Self) -> Self:
+        """Those of both."""
+        return type(self)(self.hosts | other.hosts, self.domains | other.domains)
+
     def cover(self, host: str) -> bool:
         """Whether C{host}, as L{plainHost} gives it, is one of them."""
         if host in self.hosts:

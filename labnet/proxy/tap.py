@@ -16,6 +16,7 @@ from labnet.catalogue import Entry, Kind, entryFor
 from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceFactory
 from labnet.net.endpoints import DatagramAddress
+from labnet.net.hangup import HangupService
 from labnet.net.hosts import BadHost
 from labnet.net.options import UsageError, choice, number
 from labnet.net.secure import BadCertificate, Trust
@@ -25,17 +26,18 @@ from labnet.proxy.accessoptions import AccessOptions
 from labnet.proxy.decoding import DecodingLimits
 from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.interception import InterceptedHosts, Interception
+from labnet.proxy.journaloptions import JournalOptions
 from labnet.proxy.outbound import Outbound
-from labnet.proxy.pages import BLOCK_PAGE, ERROR_PAGE, BadPage, Page
 from labnet.proxy.policy import (
-    DEFAULT_RULE,
     HeadLimits,
     Holding,
     PhaseLimits,
     Policy,
     Uninspectable,
 )
-from labnet.proxy.rules import Rule
+from labnet.proxy.reloading import ReloadingService
+from labnet.proxy.ruleoptions import RuleOptions
+from labnet.proxy.rulesfile import MEDIA_TYPE
 from labnet.proxy.target import Origin
 from labnet.proxy.workeroptions import WorkerOptions
 
@@ -43,10 +45,9 @@ __all__ = ["Options", "makeService"]
 
 _TARGET = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)")
 
 
-class Options(AccessOptions, WorkerOptions):
+class Options(JournalOptions, RuleOptions, AccessOptions, WorkerOptions):
     """The proxy's options."""
 
     synopsis = "[options]"
@@ -60,10 +61,6 @@ class Options(AccessOptions, WorkerOptions):
 
     optParameters = [
         ["target", None, None, "Fixed-target mode: every request goes to this origin, HOST:PORT."],
-        ["block-page", None, None, "A file: the page in place of what is blocked, in HTML; {{reason}}, {{rule}}, "
-         "{{status}} and {{url}} are filled in."],
-        ["error-page", None, None, "A file: the page in place of the proxy's own errors; the same are filled "
-         "in."],
         ["uninspectable", None, "block",
          "What happens to a response that can not be looked at: block (502), cut (a large one is passed "
          "on as it is looked at and cut off at a blocked string), or pass.",
@@ -97,15 +94,8 @@ class Options(AccessOptions, WorkerOptions):
          "(PEM), and not by the system's list."],
     ]  # fmt: skip
 
-    optFlags = [
-        ["inspect-request", None, "Look at requests, too: target, fields and body."],
-        ["course-404", None, "Answer what is blocked with the course's exact bytes, as with --target."],
-    ]
-
     def __init__(self) -> None:
         super().__init__()
-        self["block"] = []
-        self["block-file"] = []
         self["skip-type"] = []
         self["connect-port"] = []
         self["allow-upgrade"] = []
@@ -115,28 +105,13 @@ class Options(AccessOptions, WorkerOptions):
         self.interception: Interception | None = None
         self.trust: Trust | None = None
 
-    def opt_block(self, text: str) -> None:
-        """
-        A string to block. May be repeated. [default: SzamHalo]
-        """
-        if not text:
-            raise UsageError("--block: the string is empty")
-        self["block"].append(Rule(text.encode("utf-8")))
-
-    def opt_block_file(self, name: str) -> None:
-        """
-        A file of strings to block, one a line; empty lines and lines that begin with # are passed
-        over. May be repeated.
-        """
-        self["block-file"].append(name)
-
     def opt_skip_type(self, mediaType: str) -> None:
         """
         A media type whose bodies are not looked at but streamed, as video/mp4 or video/*. May be
         repeated. An origin that lies about its types gets past.
         """
         lowered = mediaType.lower()
-        if _MEDIA_TYPE.fullmatch(lowered) is None:
+        if MEDIA_TYPE.fullmatch(lowered) is None:
             raise UsageError(f"--skip-type: {mediaType!r} is not of the form TYPE/SUBTYPE or TYPE/*")
         self["skip-type"].append(lowered)
 
@@ -174,9 +149,7 @@ class Options(AccessOptions, WorkerOptions):
             if match is None or not 1 <= int(match[2]) <= 65535:
                 raise UsageError(f"--target: {self['target']!r} is not of the form HOST:PORT")
             self.target = Origin(match[1].strip("[]"), int(match[2]))
-        if self["course-404"] and self["block-page"]:
-            raise UsageError("--course-404 and --block-page: use one of them")
-        self.policy = self._policy()
+        self.policy = self.readPolicy()
         if self["intercept"]:
             self._intercept()
         elif self["origin-ca"]:
@@ -205,17 +178,24 @@ class Options(AccessOptions, WorkerOptions):
             raise UsageError(f"--ca: the authority in {self['ca']} has expired; 'labnet ca' makes another")
         self.interception = Interception(hosts, authority, handshake=self["handshake-timeout"])
 
-    def _policy(self) -> Policy:
-        page = self["block-page"]
+    def readPolicy(self) -> Policy:
+        """
+        What may pass, by the options and by what is in the files now.
+
+        @raise UsageError: a file is not there, or wrong.
+        """
+        ruling = self.readRuling()
         ports = self["connect-port"] or ["443"]
         return Policy(
-            rules=self._rules(),
+            rules=ruling.rules,
+            allowances=ruling.allowances,
+            onlyHosts=ruling.onlyHosts,
             inspectRequest=bool(self["inspect-request"]),
             uninspectable=Uninspectable(self["uninspectable"]),
             skipTypes=frozenset(self["skip-type"]),
-            blockPage=_page("block-page", page) if page else BLOCK_PAGE,
-            errorPage=_page("error-page", self["error-page"]) if self["error-page"] else ERROR_PAGE,
-            course404=bool(self["course-404"] or (self.target is not None and not page)),
+            blockPage=ruling.blockPage,
+            errorPage=ruling.errorPage,
+            course404=bool(self["course-404"] or (self.target is not None and not self["block-page"])),
             holding=Holding(
                 self["hold-memory"], max(self["hold-memory"], self["hold-disk"]), self["hold-time"]
             ),
@@ -232,36 +212,13 @@ class Options(AccessOptions, WorkerOptions):
             connectPorts=frozenset() if "any" in ports else frozenset(int(port) for port in ports),
         )
 
-    def _rules(self) -> tuple[Rule, ...]:
-        rules = list(self["block"])
-        for name in self["block-file"]:
-            lines = _read("block-file", name).splitlines()
-            rules += [Rule(line) for line in lines if line.strip() and not line.startswith(b"#")]
-        if not rules and not self["block-file"]:
-            rules = [DEFAULT_RULE]
-        return tuple(dict.fromkeys(rules))
-
-
-def _read(option: str, name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"--{option}: {name}: {error.strerror}") from error
-
-
-def _page(option: str, name: str) -> Page:
-    try:
-        return Page(_read(option, name))
-    except BadPage as error:
-        raise UsageError(f"--{option}: {name}: {error}") from error
-
 
 def makeService(options: Options) -> MultiService:
     """
     The proxy as a service: a listener for each place to listen on, and one pool of origins each. With
     C{--workers} what looks after the workers, who serve what is listened on here.
     """
-    service = options.workers() if options.supervises else MultiService()
+    service, proxies = options.surroundings(ReloadingService(options.readPolicy))
     phases = options.policy.phases
     outbound = options.outbound(
         lambda: [listener.port.getHost() for listener in listeners(service) if listener.port is not None],
@@ -276,7 +233,12 @@ def makeService(options: Options) -> MultiService:
             ServiceFactory(options.reactor) if options.supervises else _factoryOf(options, access, outbound)
         )
         detail = f"to {options.target}" if options.target is not None else "forward"
-        service.addService(StreamListener("proxy", listening.where, factory, detail))
+        listener = StreamListener("proxy", listening.where, factory, detail)
+        options.watch(listener)
+        proxies.addService(listener)
+    if not options["workers"]:
+        # Workers are told by who looks after them.
+        service.addService(HangupService(options.reactor, service.reload))  # type: ignore[no-untyped-call]
     return service
 
 
@@ -290,6 +252,7 @@ def _factoryOf(options: Options, access: Access, outbound: Outbound) -> ProxyFac
         interception=options.interception,
         limits=options.limits,
         sockets=options.sockets,
+        journal=options.journal,
         access=access,
         upstreams=outbound.upstreams,
     )
