@@ -8,7 +8,6 @@ import binascii
 from base64 import b64decode
 from collections.abc import Hashable
 from dataclasses import replace
-from time import time
 
 from twisted.cred.error import LoginFailed
 from twisted.internet.defer import Deferred, fail
@@ -21,8 +20,7 @@ from labnet.net.limits import DatagramLimits, RateLimit
 from labnet.net.lingering import LINGER
 from labnet.net.logins import Logins, TooManyTries
 from labnet.proxy.networks import LOOPBACK, Networks
-from labnet.proxy.policy import refusal
-from labnet.proxy.wire import BadMessage, Fields, RequestHead, Version
+from labnet.proxy.wire import BadMessage, Fields, RequestHead
 
 __all__ = ["Access", "Refused", "TurnedAway"]
 
@@ -79,9 +77,14 @@ class Access:
         """Whether a client may connect."""
         return self._clients.cover("127.0.0.1" if host == "unix" else host)
 
-    def turnAway(self) -> TurnedAway | None:
-        """What tells a client that it may not; L{None} if too many are being told already."""
-        return TurnedAway(self, self._clock) if self._told < _MOST_TOLD else None
+    def turnAway(self, answer: bytes) -> TurnedAway | None:
+        """
+        What tells a client that it may not.
+
+        @param answer: in the words of HTTP.
+        @return: L{None} if too many are being told already.
+        """
+        return TurnedAway(self, self._clock, answer) if self._told < _MOST_TOLD else None
 
     def telling(self, more: int) -> None:
         """So many more clients are being told that they may not connect."""
@@ -160,10 +163,10 @@ def _basic(fields: Fields, name: bytes) -> tuple[bytes, bytes]:
     """
     values = fields.values(name)
     if not values:
-        raise ValueError("this proxy asks for a name and a password")
+        raise ValueError("a name and a password are asked for here")
     scheme, _, encoded = values[0].partition(b" ")
     if len(values) > 1 or scheme.lower() != b"basic":
-        raise ValueError("this proxy takes the scheme Basic only")
+        raise ValueError("the only scheme here is Basic")
     try:
         user, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
     except binascii.Error:
@@ -178,15 +181,15 @@ class TurnedAway(Protocol):
 
     transport: Transport
 
-    def __init__(self, access: Access, clock: IReactorTime) -> None:
+    def __init__(self, access: Access, clock: IReactorTime, answer: bytes) -> None:
         self._access = access
         self._clock = clock
+        self._answer = answer
         self._end: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         self._access.telling(+1)
-        answer = refusal(403, "this proxy does not serve your address")
-        self.transport.write(answer.encode(Version.HTTP11, b"", close=True, now=time()))
+        self.transport.write(self._answer)
         if ISSLTransport.providedBy(self.transport):
             self.transport.loseConnection()
         else:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from time import time
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred
@@ -22,10 +23,11 @@ from labnet.proxy.accesslog import LoggedJournal
 from labnet.proxy.client import OriginPool
 from labnet.proxy.interception import Interception
 from labnet.proxy.journal import Journal
-from labnet.proxy.policy import Policy
+from labnet.proxy.policy import Policy, refusal
 from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin
 from labnet.proxy.upstream import Upstreams
+from labnet.proxy.wire import Version
 
 __all__ = ["ProxyFactory"]
 
@@ -81,7 +83,9 @@ class ProxyFactory(ServiceFactory):
         if self.access.welcomes(peerHost(addr)):
             return super().buildProtocol(addr)
         self.refused.add("not among the clients")
-        return self.access.turnAway()
+        answer = refusal(403, "this proxy does not serve your address")
+        answer = self.policy.dressed(answer, None, secure=False)
+        return self.access.turnAway(answer.encode(Version.HTTP11, b"", close=True, now=time()))
 
     def build(self) -> ProxyConnection:
         return ProxyConnection(self)

@@ -13,12 +13,14 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
 from labnet.net.limits import Limits
+from labnet.proxy.access import Access
 from labnet.proxy.client import OriginConnection
 from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.interception import Interception
 from labnet.proxy.policy import Holding, Policy
 from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin
+from labnet.proxy.upstream import Upstreams
 from tests.connections import TCPTransport, done, hangUp, reset
 
 _VOLATILE = re.compile(rb"(Via: [\d.]+ labnet-[0-9a-f]{8}|Date: [^\r]*)\r\n")
@@ -153,6 +155,8 @@ class World:
         policy: Policy | None = None,
         target: Origin | None = None,
         interception: Interception | None = None,
+        access: Access | None = None,
+        upstreams: Upstreams | None = None,
         **limits: float,
     ) -> None:
         self.clock = clock
@@ -164,6 +168,8 @@ class World:
             policy,
             target=target,
             interception=interception,
+            access=access,
+            upstreams=upstreams,
             limits=Limits(**limits),
         )
 
