@@ -184,7 +184,8 @@ class ProxyConnection(ServiceConnection):
         if _over(self._halfClosedSince, phases.halfClosed, now) and not exchange.status:
             self.drop("the client left")
         elif _over(exchange.startedAt, phases.exchange, now):
-            exchange.refuse(504, f"the exchange was not complete within {phases.exchange:g} s")
+            status = 504 if exchange.requestDone else 408
+            exchange.refuse(status, f"the exchange was not complete within {phases.exchange:g} s")
         elif _over(exchange.heldSince, holding.seconds, now):
             exchange.heldTooLong()
         elif _over(exchange.progressAt, phases.response, now):
