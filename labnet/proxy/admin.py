@@ -56,8 +56,11 @@ class AdminPages(Resource):
         self._autoConfiguration = autoConfiguration
         self._hosts = frozenset(hosts) | {"localhost"}
 
-    def render_GET(self, request: Request) -> object:
-        """Answer GET, and HEAD."""
+    def render(self, request: Request) -> object:
+        """Answer GET and HEAD."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader("Allow", "GET, HEAD")
+            return _text(request, 405, "there is nothing to change here")
         host = request.getRequestHostname().decode("latin-1").lower()
         if not self._answersTo(host):
             return _text(request, 421, f"this is not {host!a}; ask by address, or see --admin-host")
