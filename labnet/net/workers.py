@@ -25,6 +25,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
 
+from labnet.net.hangup import onHangup
 from labnet.net.service import endProcessWith, listeners
 from labnet.net.worker import CHANNEL, LIFELINE, SOCKETS
 
@@ -77,6 +78,7 @@ class _Worker(ProcessProtocol):
     One place among the workers, and the process that has it now.
 
     @ivar number: from 1.
+    @ivar pid: the number of the process that has it, or had it last.
     @ivar alive: whether there is a process.
     @ivar ready: whether it serves.
     @ivar failures: how often in a row it has ended soon.
@@ -87,6 +89,7 @@ class _Worker(ProcessProtocol):
 
     def __init__(self, number: int, workers: Workers) -> None:
         self.number = number
+        self.pid = 0
         self.alive = self.ready = False
         self.failures = 0
         self.lastWords = ""
@@ -97,17 +100,16 @@ class _Worker(ProcessProtocol):
         self._errors = _Lines()
         self._restart: IDelayedCall | None = None
 
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return cast(int, cast(Any, self.transport).pid)
-
     def start(self) -> None:
         """Have a process."""
         self._restart = None
         self.alive, self.ready, self.lastWords, self._reloadWhenReady = True, False, "", False
         self._rows, self._errors = _Lines(), _Lines()
-        self._workers.spawn(self)
+        try:
+            self._workers.spawn(self)
+        except OSError as error:
+            # Too many processes, or no memory: that may pass.
+            self._over(f"could not be started: {error.strerror}")
 
     def send(self, signalName: str) -> None:
         """Send a signal, C{"TERM"} or C{"KILL"}, if there is a process."""
@@ -131,6 +133,10 @@ class _Worker(ProcessProtocol):
 
     # ProcessProtocol.
 
+    def connectionMade(self) -> None:
+        # Kept, for it is not there any more when the process has ended.
+        self.pid = cast(Any, self.transport).pid
+
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == CHANNEL:
             for line in self._rows.take(data):
@@ -143,13 +149,14 @@ class _Worker(ProcessProtocol):
                 self.log.error("worker {worker}: {text}", worker=self.number, text=self.lastWords)
 
     def processEnded(self, reason: Failure) -> None:
+        self._over(_endOf(reason))
+
+    def _over(self, end: str) -> None:
         served = self._workers.clock.seconds() - self._since if self.ready else 0.0
         if served >= _STEADY:
             self.failures = 0
-        neverReady = not self.ready
-        pid = self.pid
         self.alive = self.ready = False
-        if self._workers.stopping or (neverReady and self._workers.givesUp(self, _endOf(reason))):
+        if self._workers.stopping or self._workers.givesUp(self.lastWords or end):
             self._workers.ended()
             return
         delay = min(_LONGEST_DELAY, 2.0 ** (self.failures - 1)) if self.failures else 0.0
@@ -157,8 +164,8 @@ class _Worker(ProcessProtocol):
         self.log.error(
             "worker {worker} (pid {pid}) {end}; another starts {when}",
             worker=self.number,
-            pid=pid,
-            end=_endOf(reason),
+            pid=self.pid,
+            end=end,
             when=f"in {delay:g} s" if delay else "at once",
         )
         self._restart = self._workers.clock.callLater(delay, self.start)
@@ -201,14 +208,38 @@ def _endOf(reason: Failure) -> str:
     return "ended"
 
 
+class _Receiver:
+    """Called for a signal; calls on, in the reactor, and whoever of its kind was there before."""
+
+    def __init__(self, reactor: Any, number: int, call: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._number = number
+        self._call: Callable[[], object] | None = call
+        self._before: Any = signal.signal(number, self)
+
+    def __call__(self, number: int, frame: object) -> None:
+        if self._call is not None:
+            self._reactor.callFromThread(self._call)
+        if isinstance(self._before, _Receiver):
+            self._before(number, frame)
+
+    def end(self) -> None:
+        """Be as it was before."""
+        self._call = None
+        if signal.getsignal(self._number) is self:
+            before = self._before
+            while isinstance(before, _Receiver) and before._call is None:
+                before = before._before
+            signal.signal(self._number, before)
+
+
 def onSignal(reactor: Any, number: int, call: Callable[[], object]) -> Callable[[], object]:
     """
-    Call something in the reactor whenever a signal comes.
+    Call something in the reactor whenever a signal comes, in place of what happens otherwise.
 
-    @return: makes it as it was before.
+    @return: makes an end of it.
     """
-    before = signal.signal(number, lambda number, frame: reactor.callFromThread(call))
-    return lambda: signal.signal(number, before)
+    return _Receiver(reactor, number, call).end
 
 
 class Workers(MultiService):
@@ -226,7 +257,8 @@ class Workers(MultiService):
     @param command: what each runs.
     @param count: how many.
     @param grace: seconds that each takes to stop, at most.
-    @param on: how signals are received; see L{onSignal}.
+    @param onHangup: how C{SIGHUP} is received; see L{labnet.net.hangup.onHangup}.
+    @param on: how other signals are received; see L{onSignal}.
     @param endProcess: lets the process end with a status when the reactor has stopped.
     @ivar stopping: whether the service stops.
     @ivar anyReady: whether there has been one that served.
@@ -240,6 +272,7 @@ class Workers(MultiService):
         command: Command,
         count: int,
         grace: float,
+        onHangup: Callable[[Any, Callable[[], object]], Callable[[], object]] = onHangup,
         on: Callable[[Any, int, Callable[[], object]], Callable[[], object]] = onSignal,
         endProcess: Callable[[int], object] = endProcessWith,
     ) -> None:
@@ -249,6 +282,7 @@ class Workers(MultiService):
         self._command = command
         self._workers = [_Worker(number, self) for number in range(1, count + 1)]
         self._grace = grace
+        self._onHangup = onHangup
         self._on = on
         self._endProcess = endProcess
         self._restoring: list[Callable[[], object]] = []
@@ -263,7 +297,7 @@ class Workers(MultiService):
 
     def _start(self) -> None:
         if self.running:
-            self._restoring.append(self._on(self.clock, signal.SIGHUP, self.reload))
+            self._restoring.append(self._onHangup(self.clock, self.reload))
             for worker in self._workers:
                 worker.start()
 
@@ -287,11 +321,14 @@ class Workers(MultiService):
         for worker in self._workers:
             worker.reload()
 
-    def givesUp(self, worker: _Worker, end: str) -> bool:
-        """Whether it is no use to go on without this one: none has ever served, and none is left to."""
-        if self.anyReady or any(other.alive for other in self._workers):
+    def givesUp(self, reason: str) -> bool:
+        """
+        Whether it is no use to go on: none has ever served, and none is left to.
+
+        @param reason: of the one that has ended now.
+        """
+        if self.anyReady or any(worker.alive for worker in self._workers):
             return False
-        reason = worker.lastWords or end
         self.log.error("no worker came up: {reason}", reason=reason)
         self._endProcess(1)
         self.clock.stop()

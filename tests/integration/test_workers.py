@@ -237,12 +237,26 @@ def test_theSecondSignalEndsIt(tmp_path: Path, origin: Origin) -> None:
         client.close()
 
 
-def test_aReloadReachesAll(proxy: Proxy) -> None:
-    """Nobody dies of it, and it is said."""
-    proxy.process.send_signal(signal.SIGHUP)
-    proxy.waitFor("all workers are told to reload")
-    for pid in proxy.pids.values():
-        assert not gone(pid)
+def test_aReloadReachesAll(tmp_path: Path, origin: Origin) -> None:
+    """Both have the new rules, on connections that were there before; without a file they keep them."""
+    rules = tmp_path / "rules.txt"
+    rules.write_text("nothing\n")
+    with Proxy(tmp_path, "--block-file", str(rules)) as proxy:
+        clients = clientsOfBoth(proxy, origin)
+        every = [*clients[1], *clients[2]]
+        rules.write_text("a page of\n")
+        proxy.process.send_signal(signal.SIGHUP)
+        for number in (1, 2):
+            proxy.waitFor(f"worker {number}: proxy: 1 rule in force")
+        for client in every:
+            assert (client.get() or b"").startswith(b"404 ")
+        rules.unlink()
+        proxy.process.send_signal(signal.SIGHUP)
+        for number in (1, 2):
+            proxy.waitFor(f"worker {number}: proxy: the rules stay as they were: --block-file")
+        for client in every:
+            assert (client.get() or b"").startswith(b"404 ")
+            client.close()
 
 
 def test_aPortInUseEndsItWithOneLine(proxy: Proxy, tmp_path: Path) -> None:

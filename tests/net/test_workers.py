@@ -17,14 +17,14 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from labnet.net.worker import CHANNEL, LIFELINE
-from labnet.net.workers import Command, Workers
+from labnet.net.workers import Command, Workers, onSignal
 
 
 class Process:
     """A process on paper."""
 
     def __init__(self, pid: int, protocol: ProcessProtocol, argv: list[str], childFDs: Any) -> None:
-        self.pid = pid
+        self.pid: int | None = pid
         self.protocol = protocol
         self.argv = argv
         self.childFDs = childFDs
@@ -44,7 +44,7 @@ class Process:
         self.says(ready=True)
 
     def end(self, status: int = 0, signalNumber: int | None = None) -> None:
-        self.alive = False
+        self.alive, self.pid = False, None
         ended = ProcessTerminated(status, signalNumber) if status or signalNumber else ProcessDone(0)
         self.protocol.processEnded(Failure(ended))
 
@@ -56,6 +56,7 @@ class Reactor(Clock):
         super().__init__()
         self.processes: list[Process] = []
         self.stopped = 0
+        self.exhausted = False
         self.signals: dict[int, Callable[[], object]] = {}
 
     def callWhenRunning(self, call: Callable[[], object]) -> None:
@@ -64,10 +65,15 @@ class Reactor(Clock):
     def spawnProcess(
         self, protocol: ProcessProtocol, executable: str, args: list[str], env: object, childFDs: Any
     ) -> None:
+        if self.exhausted:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
         self.processes.append(Process(100 + len(self.processes), protocol, args, childFDs))
 
     def stop(self) -> None:
         self.stopped += 1
+
+    def onHangup(self, reactor: object, call: Callable[[], object]) -> Callable[[], object]:
+        return self.on(reactor, signal.SIGHUP, call)
 
     def on(self, reactor: object, number: int, call: Callable[[], object]) -> Callable[[], object]:
         assert reactor is self
@@ -83,7 +89,8 @@ class World:
         self.statuses: list[int] = []
         self.lines: list[str] = []
         command = Command("some.tap", ("--workers", "2"), "/some/where")
-        self.service = Workers(self.reactor, command, 2, 5.0, self.reactor.on, self.statuses.append)
+        reactor = self.reactor
+        self.service = Workers(reactor, command, 2, 5.0, reactor.onHangup, reactor.on, self.statuses.append)
         self.service.startService()
 
     @property
@@ -120,7 +127,7 @@ def test_whoDiesIsReplacedAtOnceThenEverMoreSlowly(world: World) -> None:
         count = len(world.processes)
         world.processes[-1 if count > 2 else 0].ready()
         world.processes[-1 if count > 2 else 0].end(signalNumber=signal.SIGKILL)
-        assert "was ended by SIGKILL; another starts" in world.lines[-1]
+        assert world.lines[-1].startswith(f"worker 1 (pid {99 + count if count > 2 else 100}) was ended")
         assert world.lines[-1].endswith(f"in {delay} s" if delay else "at once")
         if delay:
             world.reactor.advance(delay - 0.5)
@@ -166,6 +173,20 @@ def test_oneThatNeverComesUpIsTriedAgainWhileAnotherServes(world: World) -> None
     world.reactor.advance(0)
     assert not world.statuses
     assert len(world.processes) == 4
+
+
+def test_thatThereCanBeNoMoreProcessesMayPass(world: World) -> None:
+    first, second = world.processes
+    second.ready()
+    world.reactor.exhausted = True
+    first.end(1)
+    world.reactor.advance(0)
+    assert (
+        "could not be started: Resource temporarily unavailable; another starts in 1 s" in world.lines[-1]
+    )
+    world.reactor.exhausted = False
+    world.reactor.advance(1)
+    assert len(world.processes) == 3
 
 
 def test_allStopTogether(world: World) -> None:
@@ -260,3 +281,23 @@ def test_ctrlCBeforeItIsReadyIsNotWorthALine(world: World) -> None:
         process.protocol.childDataReceived(2, b"KeyboardInterrupt\n")
         process.end(signalNumber=signal.SIGINT)
     assert world.lines == before
+
+
+def test_aSignalReachesAllWhoAskedForIt() -> None:
+    """Two supervisors in one process; whoever ends first takes nothing from the other."""
+
+    class Direct:
+        def callFromThread(self, call: Callable[[], object]) -> None:
+            call()
+
+    heard: list[str] = []
+    before = signal.getsignal(signal.SIGUSR2)
+    first = onSignal(Direct(), signal.SIGUSR2, lambda: heard.append("first"))
+    second = onSignal(Direct(), signal.SIGUSR2, lambda: heard.append("second"))
+    signal.raise_signal(signal.SIGUSR2)
+    assert heard == ["second", "first"]
+    first()
+    signal.raise_signal(signal.SIGUSR2)
+    assert heard == ["second", "first", "second"]
+    second()
+    assert signal.getsignal(signal.SIGUSR2) is before
