@@ -15,7 +15,7 @@ from labnet.proxy.policy import COURSE_404
 from labnet.proxy.tap import Options
 from tests.documents import ROOT
 
-PAGES = ("proxy.md", "proxy-operations.md")
+PAGES = ("proxy.md", "proxy-access.md", "proxy-operations.md")
 RUNNING = "\n".join(ROOT.joinpath("docs", page).read_text("utf-8") for page in PAGES)
 BYTES = ROOT.joinpath("docs", "protocols", "http-proxy.md").read_text("utf-8")
 
@@ -59,6 +59,6 @@ def test_theCoursesAnswerIsOnThePage() -> None:
     assert text.encode().replace(b"\\r", b"\r").replace(b"\\n", b"\n") == COURSE_404
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 408, 413, 415, 421, 501, 502, 503, 504, 505, 508])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 408, 413, 415, 421, 429, 501, 502, 503, 504, 505, 508])
 def test_everyStatusIsInTheTable(status: int) -> None:
     assert re.search(rf"^\| {status} \|", BYTES, re.MULTILINE)
