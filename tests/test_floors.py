@@ -129,7 +129,9 @@ CONNECTED = {
     "upstream",
     "web",
 }
-TAPS = {"accessoptions", "checksumtap", "clienttap", "journaloptions", "ruleoptions", "tap", "workeroptions"}
+TAPS = {
+    "accessoptions", "checksumtap", "clienttap", "journaloptions", "ruleoptions", "tap", "workeroptions",
+}  # fmt: skip
 TOP = {"__main__", "cli"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.
