@@ -347,19 +347,24 @@ class OriginPool:
         self._closed = False
         self.open = self.made = self.reused = 0
 
-    async def get(self, origin: Origin, fresh: bool = False) -> OriginConnection:
-        """
-        A connection to the origin, ready for an exchange.
+    def take(self, origin: Origin) -> OriginConnection | None:
+        """A connection to the origin that waits for an exchange; L{None} if there is none."""
+        waiting = self._idle.get(origin)
+        if not waiting:
+            return None
+        connection = waiting.pop()
+        self._idleCount -= 1
+        if not waiting:
+            del self._idle[origin]
+        self.reused += 1
+        return connection
 
-        @param fresh: not one that was used before.
+    async def make(self, origin: Origin) -> OriginConnection:
+        """
+        A new connection to the origin, ready for an exchange.
+
         @raise Exception: whatever the endpoint fails with.
         """
-        waiting = self._idle.get(origin)
-        if waiting and not fresh:
-            connection = waiting[-1]
-            self.forget(connection)
-            self.reused += 1
-            return connection
         made = await self._connect(origin).connect(OriginFactory(self, origin))
         assert isinstance(made, OriginConnection)
         return made

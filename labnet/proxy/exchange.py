@@ -39,7 +39,7 @@ from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, is
 from labnet.proxy.pump import Pump
 from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
-from labnet.proxy.target import Route
+from labnet.proxy.target import Origin, Route
 from labnet.proxy.upload import HeldUpload, StreamedUpload, Upload
 from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
 
@@ -176,14 +176,22 @@ class Exchange:
     def reach(self, fresh: bool = False) -> None:
         """Reach for the origin; C{fresh}: not over a connection that was used before."""
         self._reachingAt = self.progressAt
-        self._connecting = Deferred.fromCoroutine(self._connect(fresh))
-        self._connecting.addErrback(self._unreachable)
+        origin = self.route.hop or self.route.origin
+        waiting = None if fresh else self._pool.take(origin)
+        if waiting is not None:
+            self._reached(waiting)
+        else:
+            self._connecting = Deferred.fromCoroutine(self._connect(origin))
+            self._connecting.addErrback(self._unreachable)
 
-    async def _connect(self, fresh: bool) -> None:
-        origin = await self._pool.get(self.route.hop or self.route.origin, fresh)
+    async def _connect(self, where: Origin) -> None:
+        origin = await self._pool.make(where)
         if self._ended:
             origin.abort()
-            return
+        else:
+            self._reached(origin)
+
+    def _reached(self, origin: OriginConnection) -> None:
         self._origin = origin
         self.progressed()
         origin.ask(self, self.head.method)

@@ -66,9 +66,12 @@ class Pool:
         return Endpoint()
 
     def get(self, origin: Origin = ORIGIN, fresh: bool = False) -> OriginConnection:
-        got: list[OriginConnection] = []
-        Deferred.fromCoroutine(self.pool.get(origin, fresh)).addCallback(got.append)
-        return got[0]
+        waiting = None if fresh else self.pool.take(origin)
+        if waiting is not None:
+            return waiting
+        made: list[OriginConnection] = []
+        Deferred.fromCoroutine(self.pool.make(origin)).addCallback(made.append)
+        return made[0]
 
     def exchange(self, connection: OriginConnection) -> Receiver:
         """Ask and get a whole answer."""
