@@ -226,7 +226,8 @@ class _Receiver:
     def end(self) -> None:
         """Be as it was before."""
         self._call = None
-        if signal.getsignal(self._number) is self:
+        current: object = signal.getsignal(self._number)
+        if current is self:
             before = self._before
             while isinstance(before, _Receiver) and before._call is None:
                 before = before._before
