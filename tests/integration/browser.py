@@ -24,9 +24,10 @@ class Browser:
     Chromium, with a profile of its own. Use it as a context manager.
 
     @param directory: where the profile goes.
+    @param arguments: more of its command line.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *arguments: str) -> None:
         toBrowser, ours = os.pipe()
         theirs, fromBrowser = os.pipe()
 
@@ -41,7 +42,8 @@ class Browser:
                 need("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
                 "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--remote-debugging-pipe", f"--user-data-dir={directory}", "about:blank",
+                "--remote-debugging-pipe", f"--user-data-dir={directory}", *arguments,
+                "about:blank",
             ],
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
