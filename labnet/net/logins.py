@@ -16,6 +16,7 @@ from twisted.cred.error import LoginFailed, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, DeferredSemaphore, fail, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from labnet.net.limits import DatagramLimits, RateLimit
@@ -117,7 +118,9 @@ def _decoded(credentials: Any) -> tuple[str, str]:
 
 class Logins:
     """
-    Finds out who somebody is. From one address, and in all, there are only so many tries a second.
+    Finds out who somebody is. From one address, and in all, there are only so many tries a second; a name
+    and a password that are being checked already, as when a browser asks over several connections, are no
+    new try.
 
     @param hashes: of the passwords by name.
     @param inThread: where hashes are computed.
@@ -128,6 +131,7 @@ class Logins:
         self._tries = RateLimit(_TRIES)
         self._checker = PasswordChecker(hashes, inThread)
         self._portal = Portal(UserRealm(), [self._checker])
+        self._underWay: dict[tuple[bytes, bytes], list[Deferred[str]]] = {}
 
     def login(self, host: str, name: bytes, password: bytes) -> Deferred[str]:
         """
@@ -137,10 +141,30 @@ class Logins:
         @return: fires with the name; fails with L{TooManyTries}, or another C{LoginFailed} if this name
             does not have this password.
         """
+        pair = (name, password)
+        if pair in self._underWay:
+            return self._waiter(self._underWay[pair])
         credentials = UsernamePassword(name, password)
         if not self._checker.knows(credentials) and not self._mayTry(host):
             return fail(TooManyTries("too many passwords were tried"))
-        return self._portal.login(credentials, None, IUser).addCallback(lambda _: name.decode("utf-8"))
+        waiting = self._underWay[pair] = []
+        answer = self._waiter(waiting)
+        self._portal.login(credentials, None, IUser).addBoth(self._checked, pair)
+        return answer
+
+    def _waiter(self, waiting: list[Deferred[str]]) -> Deferred[str]:
+        answer: Deferred[str] = Deferred(waiting.remove)
+        waiting.append(answer)
+        return answer
+
+    def _checked(self, result: object, pair: tuple[bytes, bytes]) -> None:
+        waiting = self._underWay.pop(pair)
+        while waiting:
+            answer = waiting.pop(0)
+            if isinstance(result, Failure):
+                answer.errback(result)
+            else:
+                answer.callback(pair[0].decode("utf-8", "backslashreplace"))
 
     def _mayTry(self, host: str) -> bool:
         full = self._checker.waiting >= _MOST_WAITING

@@ -107,8 +107,8 @@ class LookUps:
             if len(self._kept) > self._mostKept:
                 self._kept.popitem(last=False)
         waiting = self._asked.pop(host)
-        for answer in tuple(waiting):
-            waiting.remove(answer)
+        while waiting:
+            answer = waiting.pop(0)
             if found:
                 answer.callback(found)
             else:

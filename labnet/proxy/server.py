@@ -297,6 +297,7 @@ class ProxyConnection(ServiceConnection):
         factory.access.count(self.host)
         if factory.access.asks and self._intercepted is None:
             # Whoever is inside of a tunnel was asked when it was opened.
+            self._account.user = ""
             admission = self._admission = factory.access.identify(self.host, head)
             admission.addCallbacks(self._admitted, self._notAdmitted, (head, body))
         else:

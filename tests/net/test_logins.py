@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -60,13 +60,29 @@ def test_theQueueIsShort(clock: Clock) -> None:
     logins = Logins(clock, PASSWORDS, threads)
     waiting = []
     for number in range(22):
-        waiting.append(logins.login(f"h{number}", b"joe", b"secret"))
+        waiting.append(logins.login(f"h{number}", b"joe", b"%d" % number))
         clock.advance(1)
     assert len(threads.waiting) == 2
     assert isinstance(outcome(logins.login("late", b"joe", b"secret")), TooManyTries)
     while threads.waiting:
         threads.runOne()
-    assert [outcome(deferred) for deferred in waiting] == ["joe"] * 22
+    assert all(isinstance(outcome(deferred), UnauthorizedLogin) for deferred in waiting)
+
+
+def test_theSameAtTheSameTimeIsOneTry(clock: Clock) -> None:
+    """A browser asks over several connections at once; who leaves in between changes nothing for others."""
+    threads = Threads()
+    logins = Logins(clock, PASSWORDS, threads)
+    waiting = [logins.login("h", b"joe", b"secret") for _ in range(6)]
+    assert len(threads.waiting) == 1
+    waiting[0].cancel()
+    threads.runOne()
+    assert isinstance(outcome(waiting[0]), CancelledError)
+    assert [outcome(deferred) for deferred in waiting[1:]] == ["joe"] * 5
+    wrong = [logins.login("h", b"joe", b"guess") for _ in range(6)]
+    assert len(threads.waiting) == 1
+    threads.runOne()
+    assert all(isinstance(outcome(deferred), UnauthorizedLogin) for deferred in wrong)
 
 
 def test_aPasswordIsComputedOnce() -> None:

@@ -17,6 +17,7 @@ from labnet.proxy.access import Access, TurnedAway
 from labnet.proxy.networks import Networks
 from tests.connections import TCPTransport, done
 from tests.passwords import PASSWORDS, Threads, atOnce
+from tests.proxy.records import Kept
 from tests.proxy.world import FIXED, GET, MakeWorld, Side, World, ok, status
 
 RIGHT = b"Basic " + b64encode(b"joe:secret")
@@ -126,6 +127,16 @@ def test_theRightPassword(asking: World, scheme: bytes) -> None:
     assert RIGHT.decode() not in text
     assert "secret" not in text
     assert asking.factory.connections
+
+
+def test_theLogHasTheName(asking: World) -> None:
+    """... of who has proved to have it, and for no other request."""
+    kept = asking.factory.journal = Kept()
+    client, _ = asking.exchange(proving(GET), ok(b"page"))
+    assert kept.take().user == "joe"
+    client.says(proving(GET, WRONG))
+    record = kept.take()
+    assert (record.status, record.user) == (407, "")
 
 
 def test_tunnelsAfterThePassword(asking: World) -> None:
