@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, Logger, formatEvent, globalLogPublisher
 
 from labnet.net.service import CannotStart
-from labnet.proxy.accesslog import AccessLog, LogFile
+from labnet.proxy.accesslog import AccessLog, LogFile, LoggedJournal
 from labnet.proxy.journal import Record
 from tests.proxy.records import record
 
@@ -182,3 +182,13 @@ def test_standardOutputIsLeftOpen(capfd: pytest.CaptureFixture[str]) -> None:
     file.close()
     os.fstat(1)
     assert capfd.readouterr().out == "a line\n"
+
+
+def test_theLogTellsWhatWasDecidedOrWentWrong(said: list[str]) -> None:
+    """What was looked at and passed has no line there: there are many of these, and they tell nothing."""
+    journal = LoggedJournal(Logger())
+    journal.ended(record(status=200, why=""))
+    assert said == []
+    journal.ended(record(status=404, why="blocked; rule=x"))
+    journal.ended(record(status=0, why="the client left"))
+    assert [line.rpartition('" ')[2] for line in said] == ["404 blocked; rule=x", "- the client left"]

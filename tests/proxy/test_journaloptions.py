@@ -59,7 +59,7 @@ def test_theExtraIsNamed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whoAsksForNothingGetsNothingAround() -> None:
-    """The listeners, with a line in the log for each request."""
+    """The listeners, with a line in the log for each decision."""
     service = makeService(read())
     assert not isinstance(service, InOrder)
     (listener,) = listeners(service)
