@@ -15,7 +15,7 @@ from itertools import islice
 
 from labnet.proxy.charsets import STATELESS
 
-__all__ = ["BadExpression", "Expression", "Steps", "foldedText", "regularExpression", "stepsUnfinished"]
+__all__ = ["BadExpression", "Expression", "Steps", "foldedText", "regularExpression"]
 
 #: A text as what may stand in the place of each of its letters, in one charset.
 Steps = tuple[tuple[bytes, ...], ...]
@@ -49,6 +49,11 @@ class Expression:
     strips: bool = False
     steps: Steps = ()
 
+    @property
+    def width(self) -> int:
+        """The most bytes that the text has; 0 for any other expression."""
+        return sum(max(map(len, options)) for options in self.steps)
+
     def first(self, data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
         """
         Where it matches, from C{start} on: from where to where. Of the matches of a text it is the one that
@@ -63,6 +68,13 @@ class Expression:
                 break
             match = sooner
         return match.span()
+
+    def unfinished(self, data: bytes) -> int:
+        """How many bytes at the end of C{data} are the beginning of the text, which may still come."""
+        for start in range(max(0, len(data) - self.width + 1), len(data)):
+            if _begins(self.steps, data, start):
+                return len(data) - start
+        return 0
 
     def firstStripped(self, data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
         """The same in C{data} without its zero bytes; the places are those in C{data} with them."""
@@ -113,15 +125,6 @@ def regularExpression(text: str, ignoreCase: bool) -> tuple[Expression, ...]:
             raise BadExpression(f"{text!r} matches the empty string, which is everywhere")
         found[encoded] = Expression(compiled, charset if found else "", strips=True)
     return tuple(found.values())
-
-
-def stepsUnfinished(steps: Steps, data: bytes) -> int:
-    """How many bytes at the end of C{data} are the beginning of a text that may still come."""
-    width = sum(max(map(len, options)) for options in steps)
-    for start in range(max(0, len(data) - width + 1), len(data)):
-        if _begins(steps, data, start):
-            return len(data) - start
-    return 0
 
 
 def _begins(steps: Steps, data: bytes, start: int) -> bool:

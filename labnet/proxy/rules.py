@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from labnet.net.hosts import BadHost, HostPatterns, plainHost
 from labnet.proxy.charsets import spellings
-from labnet.proxy.expressions import Expression, foldedText, regularExpression, stepsUnfinished
+from labnet.proxy.expressions import Expression, foldedText, regularExpression
 from labnet.proxy.pages import Page
 from labnet.proxy.wire import Fields
 
@@ -107,6 +107,8 @@ class Rule:
     @ivar where: where it is in force.
     @ivar status: of the answer.
     @ivar page: the answer's; L{None} for that which all have in common.
+    @ivar isText: whether it is known how long a match can be, and where one may have begun.
+    @ivar width: the most bytes that the text has in any charset.
     @ivar plain: the byte strings that are looked for, and in which charset each is the text; the pattern
         comes first.
     @ivar wide: the same, and what has zero bytes in it, which most content has not.
@@ -122,6 +124,8 @@ class Rule:
     where: Conditions = field(default_factory=Conditions)
     status: int = 404
     page: Page | None = None
+    isText: bool = field(init=False, repr=False, compare=False)
+    width: int = field(init=False, repr=False, compare=False)
     plain: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)
     wide: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)
     expressions: tuple[Expression, ...] = field(init=False, repr=False, compare=False)
@@ -138,6 +142,9 @@ class Rule:
         else:
             folds = self.kind is Pattern.FOLDED_EXPRESSION
             expressions = regularExpression(self.pattern.decode("utf-8"), folds)
+        object.__setattr__(self, "isText", self.kind in (Pattern.TEXT, Pattern.FOLDED))
+        widths = [len(spelling) for spelling, _ in wide] + [found.width for found in expressions]
+        object.__setattr__(self, "width", max(widths))
         object.__setattr__(self, "wide", wide)
         object.__setattr__(self, "plain", tuple(spelling for spelling in wide if 0 not in spelling[0]))
         object.__setattr__(self, "expressions", expressions)
@@ -145,21 +152,9 @@ class Rule:
     def __str__(self) -> str:
         return self.name or self.pattern.decode("utf-8", "backslashreplace")
 
-    @property
-    def isText(self) -> bool:
-        """Whether it is known how long a match can be, and where one may have begun."""
-        return self.kind in (Pattern.TEXT, Pattern.FOLDED)
-
-    @property
-    def width(self) -> int:
-        """The most bytes that the text has in any charset."""
-        spelt = max((len(spelling) for spelling, _ in self.wide), default=0)
-        stepped = (sum(max(map(len, options)) for options in found.steps) for found in self.expressions)
-        return max(spelt, *stepped, 0)
-
     def unfinished(self, data: bytes) -> int:
         """How many bytes at the end of C{data} are the beginning of the text, which may still come."""
-        longest = max((stepsUnfinished(found.steps, data) for found in self.expressions), default=0)
+        longest = max((found.unfinished(data) for found in self.expressions), default=0)
         for spelling, _ in self.wide:
             at = data.find(spelling[:1], max(0, len(data) - len(spelling) + 1))
             while at >= 0 and len(data) - at > longest:

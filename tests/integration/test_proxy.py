@@ -186,7 +186,7 @@ def test_aBrowser(proxy: int, origin: int, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{origin}"
     assert "<p>clean page</p>" in browse(proxy, tmp_path, f"{base}/clean")
     blocked = browse(proxy, tmp_path, f"{base}/gzip")
-    assert "Content blocked by SzamHalo proxy." in blocked
+    assert "a rule of this proxy blocks it" in blocked
     assert "xxx" not in blocked
 
 
