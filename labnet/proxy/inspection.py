@@ -169,10 +169,19 @@ class _Scanner:
     """Looks for what the rules block in a stream of pieces, across their joints."""
 
     def __init__(self, rules: Sequence[Rule], closely: bool) -> None:
-        self._rules = tuple(rule for rule in rules if rule.isText)
-        others = tuple(rule for rule in rules if not rule.isText)
+        texts: list[Rule] = []
+        others: list[Rule] = []
+        width = 1
+        # One loop: there is a scanner for every response.
+        for rule in rules:
+            if rule.isText:
+                texts.append(rule)
+                width = max(width, rule.width)
+            else:
+                others.append(rule)
+        self._rules = texts
         self._windows = _Windows(others, closely) if others else None
-        self._overlap = max((rule.width for rule in self._rules), default=1) - 1
+        self._overlap = width - 1
         self._tail = b""
         self._beginning = b""
         self.scanned = 0

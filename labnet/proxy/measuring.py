@@ -26,3 +26,11 @@ class MeasuredInspector(Inspector):
             return super().feed(data)
         finally:
             self.seconds += perf_counter() - began
+
+    def rest(self) -> Finding | None:
+        # Expressions are searched for here when the content is short.
+        began = perf_counter()
+        try:
+            return super().rest()
+        finally:
+            self.seconds += perf_counter() - began
