@@ -128,10 +128,15 @@ class Logins:
 
     def __init__(self, clock: IReactorTime, hashes: dict[str, PasswordHash], inThread: InThread) -> None:
         self._clock = clock
+        self._inThread = inThread
         self._tries = RateLimit(_TRIES)
-        self._checker = PasswordChecker(hashes, inThread)
-        self._portal = Portal(UserRealm(), [self._checker])
         self._underWay: dict[tuple[bytes, bytes], list[Deferred[str]]] = {}
+        self.replace(hashes)
+
+    def replace(self, hashes: dict[str, PasswordHash]) -> None:
+        """From now on these names and passwords are right, and no others."""
+        self._checker = PasswordChecker(hashes, self._inThread)
+        self._portal = Portal(UserRealm(), [self._checker])
 
     def login(self, host: str, name: bytes, password: bytes) -> Deferred[str]:
         """

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from labnet.net.direct import connectsDirectly
 from labnet.net.hosts import BadHost, HostPatterns, plainHost
-from labnet.net.logins import Logins
+from labnet.net.logins import InThread, Logins
 from labnet.net.options import ServerOptions, UsageError, number, readPasswords
 from labnet.net.passwords import PasswordHash
 from labnet.net.secure import Trust
@@ -71,6 +71,7 @@ class AccessOptions(_Options):
         self._chosen: list[tuple[Pattern, Upstream | None]] = []
         self._upstream: Upstream | None = None
         self._passwords: dict[str, PasswordHash] | None = None
+        self._logins: Logins | None = None
 
     def opt_allow_client(self, network: str) -> None:
         """
@@ -154,17 +155,32 @@ class AccessOptions(_Options):
             raise UsageError(f"--upstream-auth: {name}: the first line is not NAME:PASSWORD")
         return basicCredentials(user, password)
 
-    def access(self) -> Access:
-        """Who may use the proxy, and how much: the same for all places where it listens."""
+    def readPasswordsAgain(self) -> None:
+        """
+        From now on the passwords are what is in their file now.
+
+        @raise UsageError: it is not there, or wrong; then they stay as they are.
+        """
+        if self._logins is not None:
+            self._logins.replace(readPasswords("password-file", self["password-file"]))
+
+    def access(self, inThread: InThread | None = None) -> Access:
+        """
+        Who may use the proxy, and how much: the same for all places where it listens.
+
+        @param inThread: where passwords are computed; in the reactor's threads, unless told otherwise.
+        """
         reactor: Any = self.reactor
 
-        def inThread(call: Callable[[], Any]) -> Deferred[Any]:
+        def inItsThreads(call: Callable[[], Any]) -> Deferred[Any]:
             return deferToThreadPool(reactor, reactor.getThreadPool(), call)
 
+        if self._passwords is not None:
+            self._logins = Logins(reactor, self._passwords, inThread or inItsThreads)
         return Access(
             reactor,
             clients=self.clients,
-            logins=Logins(reactor, self._passwords, inThread) if self._passwords is not None else None,
+            logins=self._logins,
             asSite=self.target is not None,
             requestRate=self["request-rate"],
             mostTunnels=self["max-tunnels"],

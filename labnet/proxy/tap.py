@@ -178,6 +178,16 @@ class Options(JournalOptions, RuleOptions, AccessOptions, WorkerOptions):
             raise UsageError(f"--ca: the authority in {self['ca']} has expired; 'labnet ca' makes another")
         self.interception = Interception(hosts, authority, handshake=self["handshake-timeout"])
 
+    def readAgain(self) -> Policy:
+        """
+        What may pass, as L{readPolicy} reads it, when the passwords have been read once more as well.
+
+        @raise UsageError: a file is not there, or wrong; then everything stays as it is.
+        """
+        policy = self.readPolicy()
+        self.readPasswordsAgain()
+        return policy
+
     def readPolicy(self) -> Policy:
         """
         What may pass, by the options and by what is in the files now.
@@ -218,7 +228,7 @@ def makeService(options: Options) -> MultiService:
     The proxy as a service: a listener for each place to listen on, and one pool of origins each. With
     C{--workers} what looks after the workers, who serve what is listened on here.
     """
-    service, proxies = options.surroundings(ReloadingService(options.readPolicy))
+    service, proxies = options.surroundings(ReloadingService(options.readAgain))
     phases = options.policy.phases
     outbound = options.outbound(
         lambda: [listener.port.getHost() for listener in listeners(service) if listener.port is not None],

@@ -98,6 +98,15 @@ def test_aPasswordIsComputedOnce() -> None:
     assert isinstance(outcome(other), UnauthorizedLogin)
 
 
+def test_otherPasswords(clock: Clock) -> None:
+    """What was right before the file was read again, and is not in it any more, is wrong from then on."""
+    logins = Logins(clock, PASSWORDS, atOnce)
+    assert outcome(logins.login("h", b"joe", b"secret")) == "joe"
+    logins.replace({"jim": PASSWORDS["joe"]})
+    assert isinstance(outcome(logins.login("h", b"joe", b"secret")), UnauthorizedLogin)
+    assert outcome(logins.login("other", b"jim", b"secret")) == "jim"
+
+
 def test_theRealmHasUsersOnly() -> None:
     assert UserRealm().requestAvatar(b"joe", None, IUser)[:2] == (IUser, b"joe")
     with pytest.raises(NotImplementedError):

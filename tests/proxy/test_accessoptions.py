@@ -16,8 +16,8 @@ from labnet.proxy.outbound import CheckedEndpoint
 from labnet.proxy.tap import Options, makeService
 from labnet.proxy.target import Origin
 from labnet.proxy.upstream import TunnelEndpoint, Upstream, basicCredentials
-from labnet.proxy.wire import BadMessage
-from tests.passwords import SECRET
+from labnet.proxy.wire import BadMessage, Fields, RequestHead, Version
+from tests.passwords import SECRET, atOnce
 
 
 def parsed(*arguments: str) -> Options:
@@ -75,6 +75,32 @@ def test_passwords(tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.write_text(SECRET.line("joe"))
     assert factory("--password-file", str(users)).access.asks
+
+
+def test_passwordsAreReadAgain(tmp_path: Path) -> None:
+    """A file that is wrong then changes nothing."""
+    users = tmp_path / "users"
+    users.write_text(SECRET.line("joe"))
+    options = parsed("--password-file", str(users))
+    head = RequestHead(
+        b"GET",
+        b"/",
+        Version.HTTP11,
+        Fields([(b"Proxy-Authorization", basicCredentials("joe", "secret"))]),
+    )
+    access = options.access(atOnce)
+    names: list[str] = []
+    access.identify("127.0.0.1", head).addCallback(names.append)
+    users.write_text("nonsense")
+    with pytest.raises(UsageError, match=r"--password-file: .*users: line 1 is not"):
+        options.readAgain()
+    access.identify("127.0.0.1", head).addCallback(names.append)
+    assert names == ["joe", "joe"]
+    users.write_text(SECRET.line("jim"))
+    options.readAgain()
+    refused: list[object] = []
+    access.identify("127.0.0.1", head).addErrback(lambda failure: refused.append(failure.value.status))
+    assert refused == [407]
 
 
 def test_upstreams(tmp_path: Path) -> None:
