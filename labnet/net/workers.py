@@ -300,7 +300,8 @@ class Workers(MultiService):
         if self.running:
             self._restoring.append(self._onHangup(self.clock, self.reload))
             for worker in self._workers:
-                worker.start()
+                if not self.stopping:
+                    worker.start()
 
     def spawn(self, worker: _Worker) -> None:
         """Start a process for one of the places."""
@@ -330,6 +331,9 @@ class Workers(MultiService):
         """
         if self.anyReady or any(worker.alive for worker in self._workers):
             return False
+        self.stopping = True
+        for worker in self._workers:
+            worker.stop()
         self.log.error("no worker came up: {reason}", reason=reason)
         self._endProcess(1)
         self.clock.stop()

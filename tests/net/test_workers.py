@@ -82,16 +82,17 @@ class Reactor(Clock):
 
 
 class World:
-    """A supervisor of two, started."""
+    """A supervisor of two, and what it said."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: bool = True) -> None:
         self.reactor = Reactor()
         self.statuses: list[int] = []
         self.lines: list[str] = []
         command = Command("some.tap", ("--workers", "2"), "/some/where")
         reactor = self.reactor
         self.service = Workers(reactor, command, 2, 5.0, reactor.onHangup, reactor.on, self.statuses.append)
-        self.service.startService()
+        if start:
+            self.service.startService()
 
     @property
     def processes(self) -> list[Process]:
@@ -163,6 +164,15 @@ def test_ifNoneComesUpTheProcessEnds(world: World) -> None:
     assert world.statuses == [1]
     assert world.reactor.stopped == 1
     assert world.lines[-1] == "no worker came up: --block-file: x: Permission denied"
+
+
+def test_whereNoProcessCanBeStartedItEnds() -> None:
+    """Once, however many were to be started."""
+    world = World(start=False)
+    world.reactor.exhausted = True
+    world.service.startService()
+    assert world.statuses == [1]
+    assert world.reactor.stopped == 1
 
 
 def test_oneThatNeverComesUpIsTriedAgainWhileAnotherServes(world: World) -> None:
