@@ -74,8 +74,6 @@ class BadRule(ValueError):
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
     """The IPv4 address that packets to this one end up at, or L{None} if it is only itself."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
     if address in _TRANSLATED or (address in _COMPATIBLE and int(address) > 0xFFFF):
@@ -85,10 +83,17 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 @lru_cache(4096)
 def _faces(text: str) -> tuple[_Address, ...]:
-    """An address, and the one it stands for."""
+    """
+    An address, and the one that packets to it end up at if that is another. A mapped address is the one it
+    stands for: it is the same to the system, and nobody else can have it.
+    """
     address = ip_address(text)
-    inside = _embedded(address) if isinstance(address, IPv6Address) else None
-    return (address,) if inside is None else (inside, address)
+    if isinstance(address, IPv4Address):
+        return (address,)
+    if address.ipv4_mapped is not None:
+        return (address.ipv4_mapped,)
+    inside = _embedded(address)
+    return (address,) if inside is None else (address, inside)
 
 
 @lru_cache(4096)
@@ -99,13 +104,12 @@ def special(text: str) -> str:
 
     @param text: an IP address.
     """
-    addresses = _faces(text)
-    for address in addresses:
+    address, *inside = _faces(text)
+    for face in (*inside, address):
         for network, name in _SPECIAL:
-            if address.version == network.version and address in network:
+            if face.version == network.version and face in network:
                 return name
-    last = addresses[-1]
-    if len(addresses) == 1 and isinstance(last, IPv6Address) and last not in _GLOBAL_UNICAST:
+    if isinstance(address, IPv6Address) and not inside and address not in _GLOBAL_UNICAST:
         return "reserved"
     return ""
 
@@ -139,19 +143,25 @@ class Networks:
         self.any = "any" in given
         self._networks = tuple(_network(text) for text in given if text != "any")
 
-    def cover(self, text: str) -> bool:
+    def cover(self, text: str, guises: bool = False) -> bool:
         """
-        Whether an address is in the set. One in the guise of IPv6 is the address it stands for.
+        Whether an address is in the set.
 
         @param text: an IP address; anything else is in no network.
+        @param guises: whether an IPv6 address is also the IPv4 address that packets to it end up at. Who
+            comes from such an address is not who has that.
         """
         if self.any:
             return True
         try:
-            address = _faces(text)[0]
+            faces = _faces(text)
         except ValueError:
             return False
-        return any(address.version == net.version and address in net for net in self._networks)
+        return any(
+            face.version == net.version and face in net
+            for face in (faces if guises else faces[:1])
+            for net in self._networks
+        )
 
     @property
     def local(self) -> bool:
@@ -196,9 +206,9 @@ class Pattern:
         """Whether a host is meant by its name, as it stands in a request."""
         return self.networks.any or self.hosts.cover(host.lower().removesuffix("."))
 
-    def covers(self, address: str) -> bool:
-        """Whether an address is meant."""
-        return self.networks.cover(address)
+    def covers(self, address: str, guises: bool = False) -> bool:
+        """Whether an address is meant; see L{Networks.cover}."""
+        return self.networks.cover(address, guises)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +251,7 @@ class Rule:
         """Whether it is about this destination. C{address} is empty where only the name is known."""
         if self.port not in (None, port):
             return False
-        return self.hosts.names(host) or self.hosts.covers(address)
+        return self.hosts.names(host) or self.hosts.covers(address, guises=not self.allows)
 
 
 class Destinations:

@@ -72,6 +72,23 @@ def test_networks(texts: list[str], inside: list[str], outside: list[str]) -> No
     assert [address for address in outside if networks.cover(address)] == []
 
 
+@pytest.mark.parametrize("address", ["2002:7f00:1::1", "64:ff9b::7f00:1", "::7f00:1"])
+def test_aGuiseIsNobody(address: str) -> None:
+    """Who comes from an address with another inside is not that one: anybody on the network may have it."""
+    assert not LOOPBACK.cover(address)
+    assert LOOPBACK.cover(address, guises=True)
+
+
+def test_guisesAreDeniedAndNotAllowed() -> None:
+    """What is denied is so in every guise; what is allowed is allowed as itself."""
+    denying = Destinations(rules("-10.0.0.0/8"))
+    allowing = Destinations(rules("+10.0.0.0/8"), confined=True)
+    for address in ("2002:a00:1::1", "64:ff9b::a00:1"):
+        assert denying.refusal("x", address, 80) == "denied here"
+        assert allowing.refusal("x", address, 80) == "its address is private"
+    assert Destinations(rules("-64:ff9b::/96")).refusal("x", "64:ff9b::808:808", 80) == "denied here"
+
+
 def test_whichNetworksAreThisMachinesOwn() -> None:
     assert LOOPBACK.local
     assert Networks(["127.0.0.1"]).local
