@@ -15,6 +15,13 @@ from twisted.logger import LogEvent, globalLogPublisher
 from labnet.net import options
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the proxy's endurance test is."""
+    parser.addoption(
+        "--soak", type=int, default=30_000, metavar="N", help="requests of the proxy's endurance test"
+    )
+
+
 def pytest_collection_finish() -> None:
     """
     What was imported by now stays: the collection after each test, which finds failed Deferreds that

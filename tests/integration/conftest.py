@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conversations import Programs
+from tests.integration.measured import Origin
 
 
 @pytest.fixture
@@ -31,3 +32,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(24):
             file.write(number.to_bytes(4, "big") + os.urandom(4096) + bytes((1 << 20) - 4100))
     return path
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    """The URL of an origin that answers by the path, see L{tests.integration.origin}."""
+    with Origin() as running:
+        yield running.url
