@@ -56,18 +56,11 @@ class Expression:
 
     def first(self, data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
         """
-        Where it matches, from C{start} on: from where to where. Of the matches of a text it is the one that
-        is complete first, so that it is the same one in whatever pieces the data comes.
+        Where it matches first, from C{start} on: from where to where. No spelling of a text has another
+        inside of it, so that of a text this is also the match that is complete first.
         """
         match = self.compiled.search(data, start)
-        if match is None:
-            return None
-        while self.steps:
-            sooner = self.compiled.search(data, match.start(), match.end() - 1)
-            if sooner is None:
-                break
-            match = sooner
-        return match.span()
+        return None if match is None else match.span()
 
     def unfinished(self, data: bytes) -> int:
         """How many bytes at the end of C{data} are the beginning of the text, which may still come."""

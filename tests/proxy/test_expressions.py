@@ -147,16 +147,45 @@ def test_theAnswerDoesNotDependOnThePieces(data: st.DataObject) -> None:
     assert found(rules, data.draw(cut(content)) if content else [], closely=closely) == whole
 
 
+#: No match of these is longer, or depends on what is further away, than 5 bytes.
+NEAR = [
+    b"(ab|ba)c",
+    b"[ab]c{1,3}a",
+    b"(?i)ABC",
+    b"(?<=a)b(?=c)",
+    b"(?<!a)b(?!c)",
+    rb"\bab\b",
+    b"^b",
+    b"c$",
+    b"b(?!a)",
+]
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_whatIsInTheWholeIsFound(data: st.DataObject) -> None:
     """An expression is found where a search over the whole finds it, and nowhere else."""
-    pattern = data.draw(st.sampled_from([b"a+b", b"(ab|ba)c", b"[ab]c{1,3}a", b"(?i)ABC", b"(?<=a)b(?=c)"]))
+    pattern = data.draw(st.sampled_from(NEAR))
     content = data.draw(st.binary(max_size=80).map(lambda b: bytes(b"abcABC. "[byte % 8] for byte in b)))
-    rule = Rule(pattern, Pattern.EXPRESSION, longest=80)
-    finding = found((rule,), data.draw(cut(content)) if content else [], closely=data.draw(st.booleans()))
+    rule = Rule(pattern, Pattern.EXPRESSION, longest=5)
+    finding = found((rule,), data.draw(cut(content)) if content else [], closely=True)
     match = re.search(pattern, content)
     assert (finding.offset if finding else None) == (match.start() if match else None)
+
+
+def test_theJointsOfWindows() -> None:
+    """The same in content of several windows, of which each one may have a match at its edge."""
+    size = 16_384
+    for pattern, text in ((rb"(?<=x)ab\b", b"xab"), (rb"ab(?!c)", b"ab")):
+        rule = Rule(pattern, Pattern.EXPRESSION, longest=5)
+        for at in [*range(size - 8, size + 8), *range(2 * size - 8, 2 * size + 8)]:
+            content = b"." * at + text + b"." + b"y" * 20
+            other = b"abc" * (at // 3) + content
+            for whole in (content, other):
+                match = re.search(pattern, whole)
+                assert match is not None
+                finding = found((rule,), [whole])
+                assert finding == Finding(rule, "body", match.start())
 
 
 @settings(deadline=None)
