@@ -214,9 +214,9 @@ class ProxyConnection(ServiceConnection):
         """The client sends no more requests."""
         if self._splice is not None:
             self._splice.inputEnded()
-        elif self._exchange is None or self._lingersSince is not None:
+        elif (self._exchange is None and self._admission is None) or self._lingersSince is not None:
             self.close("closed by the peer")
-        elif not self._exchange.requestDone:
+        elif self._exchange is not None and not self._exchange.requestDone:
             self.close("closed in the middle of a request")
         else:
             # It may have closed only its half, and wait for the answer; or it may be gone.

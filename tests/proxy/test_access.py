@@ -162,6 +162,20 @@ def test_aHashTakesItsTime(clock: Clock, makeWorld: MakeWorld) -> None:
     assert not threads.waiting
 
 
+def test_halfClosingWhileItIsComputed(clock: Clock, makeWorld: MakeWorld) -> None:
+    """A client that ends its half after its request gets its answer."""
+    threads = Threads()
+    world = makeWorld(access=Access(clock, logins=Logins(clock, PASSWORDS, threads)))
+    client = world.client()
+    client.says(proving(GET))
+    client.ends()
+    assert not client.closed
+    threads.runOne()
+    world.origin().says(ok(b"page"))
+    assert client.take().endswith(b"page")
+    assert client.closed
+
+
 def test_leavingWhileItIsComputed(clock: Clock, makeWorld: MakeWorld) -> None:
     """Nobody is asked on behalf of who has left."""
     threads = Threads()
