@@ -173,6 +173,15 @@ def test_whatIsInTheWholeIsFound(data: st.DataObject) -> None:
     assert (finding.offset if finding else None) == (match.start() if match else None)
 
 
+def test_theEndOfAWindowIsNoEnd() -> None:
+    """What comes after it is known before a match at it is decided."""
+    for pattern in (b"c$", b"c(?!c|[.])"):
+        rule = Rule(pattern, Pattern.EXPRESSION, longest=5)
+        assert found((rule,), [b"c" * 40_000 + b"."]) is None
+        assert found((rule,), [b"c" * 40_000 + b"."], closely=True) is None
+        assert found((rule,), [b"c" * 40_000]) == Finding(rule, "body", 39_999)
+
+
 def test_theJointsOfWindows() -> None:
     """The same in content of several windows, of which each one may have a match at its edge."""
     size = 16_384
