@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 
 from labnet.proxy.journal import Record, safeURL
@@ -94,7 +95,9 @@ def _fieldValue(name: str, kind: str, query: bool) -> Line:
 
     def value(record: Record) -> str:
         head = message(record)
-        return "-" if head is None else _escaped(_field(head.fields, lowered, query)) or "-"
+        if head is None or lowered not in head.fields:
+            return "-"
+        return _escaped(_field(head.fields, lowered, query)) or "-"
 
     return value
 
@@ -152,15 +155,19 @@ def _text(text: str) -> str:
     return _escaped(text.encode("utf-8", "backslashreplace"))
 
 
+#: Clients come again and again.
+_host = lru_cache(1_024)(_text)
+
+
 def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.6f}"
 
 
 #: The directives of one letter, as Apache has them.
 _LETTERS: dict[str, Line] = {
-    "h": lambda record: _text(record.host),
+    "h": lambda record: _host(record.host),
     "l": lambda record: "-",
-    "u": lambda record: _text(record.user).replace(" ", "\\x20") or "-",
+    "u": lambda record: _text(record.user).replace(" ", "\\x20") if record.user else "-",
     "m": lambda record: "-" if record.request is None else _escaped(record.request.method),
     "H": lambda record: "-" if record.request is None else record.request.version.value.decode("ascii"),
     "s": lambda record: str(record.status or "-"),

@@ -123,7 +123,7 @@ class AccessLog(Service):
     @param name: of the file; L{STANDARD_OUTPUT} is what it says.
     @param line: makes the lines.
     @param interval: seconds that a line may wait.
-    @param batch: characters that are written at once, without waiting.
+    @param batch: so many lines do not wait.
     @param mostWaiting: bytes that wait while the file takes nothing; what is more is lost, and counted.
     @ivar lost: lines that were lost.
     """
@@ -137,7 +137,7 @@ class AccessLog(Service):
         line: Line,
         *,
         interval: float = 0.5,
-        batch: int = 65_536,
+        batch: int = 128,
         mostWaiting: int = 2**20,
     ) -> None:
         self._clock = clock
@@ -146,8 +146,7 @@ class AccessLog(Service):
         self._interval = interval
         self._batch = batch
         self._mostWaiting = mostWaiting
-        self._lines: list[str] = []
-        self._size = 0
+        self._records: list[Record] = []
         self._waiting: deque[bytes] = deque()
         self._waitingSize = 0
         self._file: LogFile | None = None
@@ -193,10 +192,8 @@ class AccessLog(Service):
         """One more line."""
         if self._file is None:
             return
-        text = self._line(record)
-        self._lines.append(text)
-        self._size += len(text)
-        if self._size >= self._batch:
+        self._records.append(record)
+        if len(self._records) >= self._batch:
             self._write()
         elif self._call is None:
             self._call = self._clock.callLater(self._interval, self._timeToWrite)
@@ -226,9 +223,10 @@ class AccessLog(Service):
             before.close()
 
     def _write(self) -> None:
-        lines, self._lines, self._size = self._lines, [], 0
-        if lines:
-            batch = "".join(lines).encode("ascii")
+        records, self._records = self._records, []
+        if records:
+            # In one go: a line made between any two requests costs four times as much of the processor.
+            batch = "".join([self._line(record) for record in records]).encode("ascii")
             self._waiting.append(batch)
             self._waitingSize += len(batch)
         problem = self._writeWaiting()

@@ -76,7 +76,7 @@ def test_linesAreWrittenTogether(clock: Clock, makeLog: MakeLog, tmp_path: Path)
 
 
 def test_aFullBatchDoesNotWait(makeLog: MakeLog, tmp_path: Path) -> None:
-    log = makeLog(tmp_path / "log", batch=4)
+    log = makeLog(tmp_path / "log", batch=2)
     tell(log, 1, 2)
     assert (tmp_path / "log").read_text() == "1\n2\n"
 
@@ -121,7 +121,7 @@ def test_whereNoneCanBeOpenedTheOldOneServes(makeLog: MakeLog, tmp_path: Path, s
 
 def test_aFullDiskCostsLinesAndNothingElse(clock: Clock, makeLog: MakeLog, said: list[str]) -> None:
     """Some wait; those that are lost are counted, and that is said."""
-    log = makeLog("/dev/full", batch=20, mostWaiting=60)
+    log = makeLog("/dev/full", batch=7, mostWaiting=60)
     tell(log, *range(10, 100))
     assert log.lost > 50
     clock.advance(10)
