@@ -5,6 +5,7 @@ The ways out: which address of an origin is connected to, by which rules, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from errno import EMFILE, ENFILE
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -42,6 +43,8 @@ def unreachable(origin: Origin, failure: Failure) -> BadMessage:
     """What a client is answered whose origin could not be reached."""
     if isinstance(failure.value, BadMessage):
         return failure.value
+    if getattr(failure.value, "osError", None) in (EMFILE, ENFILE):
+        return BadMessage(f"{origin}: no descriptors are left here", 503)
     sentence, kind = explain(failure)
     # A time limit is one, whether it was for TCP or for the TLS on top of it.
     return BadMessage(f"{origin}: {sentence}", 504 if kind is ExitStatus.TIMED_OUT else 502)

@@ -5,11 +5,12 @@ The ways out: which addresses are connected to, and which are not.
 from __future__ import annotations
 
 import socket
+from errno import EMFILE
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, DNSLookupError, TimeoutError
+from twisted.internet.error import ConnectBindError, ConnectError, DNSLookupError, TimeoutError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
@@ -120,11 +121,12 @@ def test_aNameThatIsNotThere() -> None:
 
 
 def test_whatIsAnswered() -> None:
-    """A refusal stays what it is; a time limit is 504, the rest 502."""
+    """A refusal stays what it is; a time limit is 504, what is wanting here 503, the rest 502."""
     for error, status in [
         (BadMessage("x", 403), 403),
         (TimeoutError(), 504),
         (DNSLookupError(), 502),
+        (ConnectBindError(EMFILE, "Too many open files"), 503),
         (ConnectError(), 502),
     ]:
         assert unreachable(Origin("o", 80), Failure(error)).status == status
