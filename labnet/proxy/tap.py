@@ -18,6 +18,7 @@ from labnet.net.connection import ServiceFactory
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.hangup import HangupService
 from labnet.net.hosts import BadHost
+from labnet.net.memory import MemoryService
 from labnet.net.options import UsageError, choice, number
 from labnet.net.secure import BadCertificate, Trust
 from labnet.net.service import StreamListener, listeners
@@ -229,6 +230,8 @@ def makeService(options: Options) -> MultiService:
     C{--workers} what looks after the workers, who serve what is listened on here.
     """
     service, proxies = options.surroundings(ReloadingService(options.readAgain))
+    if not options.supervises:
+        service.addService(MemoryService(options.reactor))
     phases = options.policy.phases
     outbound = options.outbound(
         lambda: [listener.port.getHost() for listener in listeners(service) if listener.port is not None],
