@@ -28,6 +28,12 @@ __all__ = [
     "unfinished",
 ]
 
+try:
+    # Ten times as fast as Python's own where there is much to look at.
+    from stringzilla import find as _find  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    _find = bytes.find
+
 #: At least so many bytes are taken before expressions are searched for, unless it is to be done closely.
 _WINDOW = 16_384
 
@@ -64,7 +70,7 @@ def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
     hasZeros = 0 in data
     for rule in rules:
         for spelling, charset in rule.wide if hasZeros else rule.plain:
-            offset = data.find(spelling, 0, first)
+            offset = _find(data, spelling, 0, first)
             if offset >= 0 and offset + len(spelling) < first:
                 first = offset + len(spelling)
                 best = Finding(rule, where, offset, charset=charset)
@@ -262,6 +268,8 @@ class _Reading:
         self.scanner = _Scanner(rules, closely)
 
     def feed(self, data: bytes) -> Finding | None:
+        if not self._decoders:
+            return self.scanner.feed(data)
         for piece in self._decoded(data, len(self._decoders) - 1):
             found = self.scanner.feed(piece)
             if found is not None:
@@ -310,7 +318,8 @@ class Inspector:
         types: Sequence[bytes] = (),
         closely: bool = False,
     ) -> None:
-        _refuseForeign(types)
+        if types:
+            _refuseForeign(types)
         applied = [coding for coding in codings if coding != b"identity"]
         if len(applied) > self.MOST_CODINGS:
             raise Undecodable(f"more than {self.MOST_CODINGS} content codings")
@@ -320,9 +329,9 @@ class Inspector:
         self.coding = ", ".join(coding.decode("ascii") for coding in applied) or "identity"
         self.received = 0
         self._limits = limits or DecodingLimits()
+        ways = product(*(DECODERS[coding] for coding in applied)) if applied else ((),)
         self._readings = [
-            _Reading([make() for make in makers], rules, self._check, closely)
-            for makers in product(*(DECODERS[coding] for coding in applied))
+            _Reading([make() for make in makers], rules, self._check, closely) for makers in ways
         ]
 
     @property

@@ -8,13 +8,14 @@ import gzip
 import random
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labnet.proxy import inspection
 from labnet.proxy.decoding import AVAILABLE_CODINGS, Bomb, DecodingLimits, Undecodable
 from labnet.proxy.inspection import Finding, Inspector, search, unfinished
 from labnet.proxy.rules import Rule
@@ -30,6 +31,17 @@ RULES = (Rule(WORD),)
 PAGE = b"<html><p>A page that holds the word SzamHalo somewhere.</p></html>"
 CLEAN = PAGE.replace(WORD, b"szamhalo")
 STEP = 256 * 1024
+
+
+@pytest.fixture(scope="module", params=["stringzilla", "bytes"], autouse=True)
+def finder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test here runs with the fast search, where it is installed, and with Python's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "bytes":
+            patch.setattr(inspection, "_find", bytes.find)
+        else:
+            patch.setattr(inspection, "_find", pytest.importorskip("stringzilla").find)
+        yield
 
 
 def rawDeflate(data: bytes) -> bytes:
