@@ -116,8 +116,8 @@ def _page(body: str) -> Page:
     )
 
 
-#: What is shown in place of what is blocked, unless somebody has a page of their own. It does not name the rule,
-#: which may be the blocked string itself: that would stop it at the next proxy.
+#: What is shown in place of what is blocked, unless somebody has a page of their own. It does not name the
+#: rule, which may be the blocked string itself: that would stop it at the next proxy.
 BLOCK_PAGE = _page(
     "<p>What was asked for is not shown here, because a rule of this proxy blocks it.</p>\n"
     "<dl><dt>address</dt><dd><code>{{url}}</code></dd>\n<dt>found in</dt><dd>{{reason}}</dd></dl>"
