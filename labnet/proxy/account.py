@@ -132,10 +132,10 @@ class Account:
         inspection: float | None = None,
         reused: bool = False,
     ) -> None:
-        connection, head = self._connection, self._head
+        connection, head, url = self._connection, self._head, self._url
         seconds = 0.0 if head is None else self._clock.seconds() - self._since
         sent = connection.bytesOut - self._sentBefore
-        self._head = None
+        self._head, self._url = None, b""
         self._sentBefore = connection.bytesOut
         self._journal.ended(
             Record(
@@ -145,7 +145,7 @@ class Account:
                 self.user,
                 time() - seconds,
                 head,
-                self._url,
+                url,
                 response,
                 origin,
                 status,

@@ -14,7 +14,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.browser import Browser
-from tests.integration.processes import ENVIRONMENT, PATIENCE, Twistd, eventually, need
+from tests.integration.processes import ENVIRONMENT, PATIENCE, Running, Twistd, eventually, need
 
 
 def curl(*arguments: str) -> str:
@@ -72,6 +72,22 @@ def test_anExchangeIsInTheLogAndInTheFigures(tmp_path: Path, origin: str) -> Non
     assert seen["labnet_proxy_client_bytes_total direction=out"] == row["bytesOut"]
     assert seen["process_open_fds"] > 3
     assert not re.search(r'"GET http', served.text), "the line is in the access log, and there only"
+
+
+def test_aProxyThatStopsSaysSo(tmp_path: Path, origin: str) -> None:
+    """Until the last request is over, for whoever sends clients elsewhere."""
+    with proxy(tmp_path, "--admin", "tcp:0", "--grace", "3", "--access-log", "access.log") as served:
+        through = f"http://127.0.0.1:{served.port('proxy')}"
+        health = f"http://127.0.0.1:{served.port('admin')}/health"
+        with Running([need("curl"), "-s", "-x", through, f"{origin}/silent"]):
+            eventually(
+                lambda: figures(served.port("admin"))["labnet_proxy_origin_connections_open"], "a request"
+            )
+            served.process.send_signal(signal.SIGTERM)
+            eventually(lambda: status(health) == "503", "the answer that it stops")
+            assert curl(health) == "stopping\n"
+            served.wait()
+    assert "/silent HTTP/1.1" in (tmp_path / "access.log").read_text()
 
 
 def test_standardOutputIsAnAccessLog(tmp_path: Path, origin: str) -> None:
@@ -140,7 +156,9 @@ def test_aBrowserFindsTheProxy(tmp_path: Path, origin: str) -> None:
     )
     with proxy(tmp_path, *arguments, "--pac-direct", ".direct.example") as served:
         pac = f"--proxy-pac-url=http://127.0.0.1:{served.port('admin')}/proxy.pac"
-        with Browser(tmp_path / "profile", pac, "--host-resolver-rules=MAP *.example 127.0.0.1:9") as browser:
+        with Browser(
+            tmp_path / "profile", pac, "--host-resolver-rules=MAP *.example 127.0.0.1:9"
+        ) as browser:
             browser.open("http://a.direct.example/direct")
             browser.open("http://site.example/bytes/100")
             served.waitFor("^through .*/bytes/100$")

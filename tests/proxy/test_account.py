@@ -70,6 +70,16 @@ def test_theNextOneOnTheSameConnections(makeWorld: MakeWorld) -> None:
     world.clock.advance(60)
 
 
+def test_whatCanNotBeReadIsNotTakenForTheOneBefore(makeWorld: MakeWorld) -> None:
+    world = makeWorld()
+    journal = kept(world)
+    client, _ = world.exchange(GET, ok(b"good"))
+    journal.take()
+    client.says(b"nonsense\r\n\r\n")
+    row = journal.take()
+    assert (row.request, row.url, row.status, row.bytesIn) == (None, b"", 400, 0)
+
+
 def test_whatIsBlocked(makeWorld: MakeWorld) -> None:
     row = told(makeWorld(), GET, ok(gzip.compress(BAD), b"Content-Encoding: gzip"))
     assert (row.status, row.decision) == (404, Decision.BLOCKED)
