@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from labnet.net.connection import ServiceFactory
 from labnet.net.endpoints import BadEndpoint, parseStreamServer
 from labnet.net.hosts import BadHost, plainHost
+from labnet.net.inheritance import INHERITABLE
 from labnet.net.inorder import InOrder
 from labnet.net.options import UsageError
 from labnet.net.service import StreamListener
@@ -116,6 +117,9 @@ class JournalOptions(_Options):
     def _readAdmin(self, description: str) -> None:
         if find_spec("prometheus_client") is None:
             raise UsageError("--admin: it needs the extra 'metrics': pip install 'labnet[metrics]'")
+        if self["workers"] and description.partition(":")[0] not in INHERITABLE:
+            kinds = ", ".join(f"{kind}:" for kind in INHERITABLE)
+            raise UsageError(f"--admin: {description!r}: workers listen on {kinds} only")
         try:
             self._admin = parseStreamServer(self.listeningReactor, description)
         except BadEndpoint as error:

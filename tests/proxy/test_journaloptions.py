@@ -36,6 +36,7 @@ def read(*arguments: str) -> Options:
         (["--access-log", "/nowhere/x"], "--access-log: /nowhere/x: there is no directory /nowhere"),
         (["--access-log", "/"], "--access-log: /: it is a directory"),
         (["--admin", "tcp:x"], "--admin: 'tcp:x'"),
+        (["--admin", "unix:x", "--workers", "2"], "--admin: 'unix:x': workers listen on"),
         (["--pac-proxy", "p:1"], "they go with --admin"),
         (["--pac-direct", "h"], "they go with --admin"),
         (["--admin-host", "h"], "they go with --admin"),
