@@ -30,7 +30,7 @@ class WorkerOptions(ServerOptions):
     def __init__(self) -> None:
         super().__init__()
         self.inherited: Sequence[int] | None = None
-        self._folder = os.getcwd()
+        self._folder = ""
         self._arguments: tuple[str, ...] = ()
         self._through: Any = None
 
@@ -42,6 +42,8 @@ class WorkerOptions(ServerOptions):
         super().postOptions()
         if not self["workers"]:
             return
+        # twistd may change to another before the workers are started.
+        self._folder = os.getcwd()
         for listening in self.listening:
             if listening.description.removeprefix("haproxy:").partition(":")[0] not in INHERITABLE:
                 kinds = ", ".join(f"{kind}:" for kind in INHERITABLE)
