@@ -121,7 +121,7 @@ def test_aFullDisk(tmp_path: Path, origin: str) -> None:
 
 
 def test_theFiguresOfAllWorkers(tmp_path: Path, origin: str) -> None:
-    """Whichever of them is asked; and when one is killed, of those that are left."""
+    """Whichever of them is asked; one that is killed is not missed, one that hangs is counted."""
     with proxy(tmp_path, "--admin", "tcp:0", "--workers", "3", "--access-log", "access.log") as served:
         pids = [served.waitFor(rf"worker {number} serves \(pid (\d+)\)")[1] for number in (1, 2, 3)]
         through = f"http://127.0.0.1:{served.port('proxy')}"
@@ -139,6 +139,12 @@ def test_theFiguresOfAllWorkers(tmp_path: Path, origin: str) -> None:
         served.waitFor(r"another starts")
         eventually(lambda: figures(admin)["labnet_proxy_processes"] == 3, "a worker in its place")
         assert figures(admin)["labnet_proxy_processes_silent"] == 0
+        os.kill(int(pids[1]), signal.SIGSTOP)
+        try:
+            seen = figures(admin)
+            assert (seen["labnet_proxy_processes"], seen["labnet_proxy_processes_silent"]) == (2, 1)
+        finally:
+            os.kill(int(pids[1]), signal.SIGCONT)
 
 
 def test_aBrowserFindsTheProxy(tmp_path: Path, origin: str) -> None:
