@@ -191,6 +191,10 @@ def _nonsense(request: Request, size: int) -> bytes:
     return b"this is not HTTP\r\n\r\n"
 
 
+def _missing(request: Request, size: int) -> bytes:
+    return answer(b"not here", status=b"404 Not Found")
+
+
 def _nothing(request: Request, size: int) -> bytes:
     return b""
 
@@ -251,7 +255,7 @@ class Conversation:
             handle: socket.socket = self.writer.get_extra_info("socket")
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
-        made = ANSWERS[name](request, int(size or 0))
+        made = ANSWERS.get(name, _missing)(request, int(size or 0))
         self.writer.write(made.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else made)
         await self.writer.drain()
         return name not in LAST
