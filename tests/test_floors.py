@@ -72,6 +72,7 @@ PURE = {
     "reading",
     "refusal",
     "registry",
+    "replay",
     "replies",
     "requests",
     "response",

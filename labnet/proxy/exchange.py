@@ -36,7 +36,7 @@ from labnet.proxy.measuring import MeasuredInspector
 from labnet.proxy.outbound import unreachable
 from labnet.proxy.pages import printable
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, isStream, refusal
-from labnet.proxy.pump import Pump
+from labnet.proxy.replay import Replay
 from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.target import Origin, Route
@@ -114,10 +114,7 @@ class Exchange:
         self._retried = False
         self._responseBody: BodyReader | None = None
         self._delivery: Delivery | None = None
-        self._replay: Pump | None = None
-        self._replayed: Spool | None = None
-        self._afterReplay: list[bytes] = []
-        self._replayTrailers: Fields | None = None
+        self._replay: Replay | None = None
         self._begun = False
         self._chunked = False
         self._delimited = True
@@ -126,9 +123,12 @@ class Exchange:
     @property
     def spooled(self) -> int:
         """Bytes of the bodies that are held in temporary files."""
-        replayed, delivery = self._replayed, self._delivery
-        response = delivery.spooled if delivery is not None else 0
-        return self._upload.spooled + (response if replayed is None else replayed.sizeOnDisk)
+        response = 0
+        if self._replay is not None:
+            response = self._replay.spool.sizeOnDisk
+        elif self._delivery is not None:
+            response = self._delivery.spooled
+        return self._upload.spooled + response
 
     def progressed(self) -> None:
         """Something was done: whoever is waited for has not gone."""
@@ -376,14 +376,14 @@ class Exchange:
         if self._ended or not piece:
             return
         if self._replay is not None:
-            self._afterReplay.append(piece)
+            self._replay.add(piece)
         else:
             self._pass(piece)
 
     def complete(self, trailers: Fields) -> None:
         """Everything was sent."""
         if self._replay is not None:
-            self._replayTrailers = trailers
+            self._replay.ended(trailers)
             return
         if self._chunked:
             self._client.write(encodeLastChunk(trailers))
@@ -396,8 +396,7 @@ class Exchange:
             self._end(self._keeps())
         else:
             self.begin(spool.size)
-            self._replayTrailers = trailers
-            self._play(spool)
+            self._play(spool, trailers)
 
     def replay(self, spool: Spool) -> None:
         """Send what was held; what comes from now on is streamed."""
@@ -407,22 +406,20 @@ class Exchange:
             self._origin.pause()
         self._play(spool)
 
-    def _play(self, spool: Spool) -> None:
-        self._replayed = spool
-        self._replay = Pump(spool, self._pass, self._playedOut, self._playedBadly)
+    def _play(self, spool: Spool, trailers: Fields | None = None) -> None:
+        self._replay = Replay(spool, self._pass, self._playedOut, self._playedBadly)
+        if trailers is not None:
+            self._replay.ended(trailers)
         if not self.clientFull:
             self._replay.resume()
 
     def _pass(self, piece: bytes) -> None:
         self._client.write(encodeChunk(piece) if self._chunked else piece)
 
-    def _playedOut(self) -> None:
+    def _playedOut(self, trailers: Fields | None) -> None:
         self._replay = None
-        after, self._afterReplay = self._afterReplay, []
-        for content in after:
-            self.content(content)
-        if self._replayTrailers is not None:
-            self.complete(self._replayTrailers)
+        if trailers is not None:
+            self.complete(trailers)
         elif self._origin is not None and not self.clientFull:
             self._origin.resume()
 
@@ -512,7 +509,5 @@ class Exchange:
         replay, self._replay = self._replay, None
         if replay is not None:
             replay.close()
-        if self._replayed is not None:
-            self._replayed.close()
         self._upload.close()
         self._client.release("origin")

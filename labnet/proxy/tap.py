@@ -231,7 +231,7 @@ def makeService(options: Options) -> MultiService:
     """
     service, proxies = options.surroundings(ReloadingService(options.readAgain))
     if not options.supervises:
-        service.addService(MemoryService(options.reactor))
+        service.addService(MemoryService(options.reactor))  # type: ignore[no-untyped-call]
     phases = options.policy.phases
     outbound = options.outbound(
         lambda: [listener.port.getHost() for listener in listeners(service) if listener.port is not None],

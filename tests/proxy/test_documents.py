@@ -59,6 +59,8 @@ def test_theCoursesAnswerIsOnThePage() -> None:
     assert text.encode().replace(b"\\r", b"\r").replace(b"\\n", b"\n") == COURSE_404
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 408, 413, 415, 421, 429, 501, 502, 503, 504, 505, 508])
+@pytest.mark.parametrize(
+    "status", [400, 401, 403, 404, 407, 408, 413, 415, 421, 429, 501, 502, 503, 504, 505, 508]
+)
 def test_everyStatusIsInTheTable(status: int) -> None:
     assert re.search(rf"^\| {status} \|", BYTES, re.MULTILINE)
