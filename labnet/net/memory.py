@@ -22,8 +22,9 @@ __all__ = ["MemoryService"]
 PACE = 1.0
 
 # A collection of the youngest objects after so many new ones that are not gone; Python's own 700 suit
-# programs that make less at a time.
-_YOUNGEST, _YOUNG, _OLD = 20_000, 50, 50
+# programs that make less at a time. The older ones must have their turn soon, too: broken and abandoned
+# exchanges are cycles, and what they hold is large.
+_YOUNGEST, _YOUNG, _OLD = 5_000, 2, 5
 
 
 def _trimmer() -> Callable[[int], int] | None:
