@@ -31,6 +31,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def whatIsLeftStays() -> Iterator[None]:
+    """Nor at what the tests of a module leave behind: their reports, and what was remembered."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 class LoggedFailures:
     """The failures that were logged during a test."""
 
