@@ -109,7 +109,7 @@ def test_theChainToAStudentsServerAcrossALostDatagram(tmp_path: Path) -> None:
     ):
         asked = student(CLIENT, str(running.port("relay")), "12 + 34", "3 * 4")
         assert asked.stdout.splitlines() == ["46 R", "12 R"], asked.stderr
-        running.waitFor(r"2 requests, [1-9] retries")
+        running.waitFor(r"2 requests, (1 retry|[2-9] retries)")
         assert server.text.count("got 12 + 34") >= 2
 
 
@@ -120,7 +120,7 @@ def test_noServerIsAnErrorReplyAndTheRelayLivesOn(tmp_path: Path) -> None:
         with relay(tmp_path, f"udp:127.0.0.1:{port}", "--timeout", "0.05", "--tries", "2") as running:
             asked = student(CLIENT, str(running.port("relay")), "12 + 34")
             assert asked.stdout.split() == ["0", "E"], asked.stderr
-            running.waitFor(r"1 retries, 1 unanswered \(timed out")
+            running.waitFor(r"1 retry, 1 unanswered \(timed out")
             reserved.close()
             # Now nobody listens at all, and the system says so.
             asked = student(CLIENT, str(running.port("relay")), "1 + 1")
