@@ -327,6 +327,23 @@ class _Guarded(Resource):
             request.setHeader(b"Allow", b", ".join(error.allowedMethods))
             return _answer(request, 405, {"error": "This can not be done here."})
 
+    def render_HEAD(self, request: Any) -> bytes:
+        """Not for a stream of events, and not where there is nothing to read."""
+        raise UnsupportedMethod([m for m in (b"GET", b"POST") if hasattr(self, f"render_{m.decode()}")])
+
+
+class _Readable(_Guarded):
+    """One that has something to read: HEAD is GET without it."""
+
+    def render_HEAD(self, request: Any) -> bytes:
+        content = self.render_GET(request)
+        request.setHeader(b"Content-Length", b"%d" % len(content))
+        return b""
+
+    def render_GET(self, request: Any) -> bytes:
+        """The content."""
+        raise NotImplementedError
+
 
 def _answer(request: Any, code: int, value: object = None) -> bytes:
     request.setResponseCode(code)
@@ -336,7 +353,7 @@ def _answer(request: Any, code: int, value: object = None) -> bytes:
     return json.dumps(value).encode()
 
 
-class _Root(_Guarded):
+class _Root(_Readable):
     """The page itself, and what belongs to it by name."""
 
     isLeaf = False
@@ -353,7 +370,7 @@ class _Root(_Guarded):
         return _asset("page.html").replace(b"{token}", self.page.token(cookie))
 
 
-class _Asset(_Guarded):
+class _Asset(_Readable):
     """A file of the package."""
 
     def __init__(self, page: Page, name: str, kind: bytes) -> None:

@@ -109,6 +109,17 @@ def test_getDoesNothing(world: World) -> None:
         assert world.get(path).status == 405
 
 
+def test_headIsGetWithoutItsContent(world: World) -> None:
+    """Where there is something to get; it opens no stream, and changes nothing."""
+    fields = {b"Host": b"localhost:9996"}
+    whole = world.get(b"/chat.css")
+    answer = world.ask(b"HEAD", b"/chat.css", fields)
+    assert (answer.status, answer.body) == (200, b"")
+    assert b"content-length: %d\r\n" % len(whole.body) in answer.head.lower() + b"\r\n"
+    for path in (b"/events", b"/say", b"/join", b"/leave"):
+        assert world.ask(b"HEAD", path, fields).status == 405
+
+
 def test_aTokenIsForItsCookieOnly(world: World) -> None:
     one, two = world.open(), world.open()
     assert two.post(b"/join", b"ann", X_Chat_Token=one.token).status == 403
