@@ -43,7 +43,7 @@ class ProxyFactory(ServiceFactory):
     @param interception: whose HTTPS is looked into; L{None} for nobody's.
     @param limits: how many connections, how long.
     @param sockets: the TCP options, of both sides.
-    @param journal: hears of each exchange; without one, each has a line in the log.
+    @param journal: hears of each exchange; without one, each decision has a line in the log.
     @param access: who may use it; clients on this machine, unless told otherwise.
     @param upstreams: which origins are reached through another proxy; none are, unless told otherwise.
     @ivar name: who this proxy is in Via fields; no other has it.
