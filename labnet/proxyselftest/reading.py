@@ -128,9 +128,14 @@ def _delimited(
         return _dechunked(rest)
     length = _field(head, b"content-length").partition(b",")[0]
     if status != 101 and length.isdigit():
-        size = int(length)
+        size = _number(length, 10)
         return rest[:size], size, len(rest) >= size
     return rest, len(rest), ended
+
+
+def _number(digits: bytes, base: int) -> int:
+    """One with too many digits is larger than all that there is to count."""
+    return int(digits, base) if len(digits) <= 15 else base**15
 
 
 def _dechunked(data: bytes) -> tuple[bytes, int, bool]:
@@ -141,7 +146,7 @@ def _dechunked(data: bytes) -> tuple[bytes, int, bool]:
         match = _CHUNK_SIZE.match(data, at)
         if match is None:
             return b"".join(pieces), len(data), False
-        at, size = match.end(), int(match[1], 16)
+        at, size = match.end(), _number(match[1], 16)
         if size == 0:
             ending = re.compile(rb"(?:[^\r\n]+\r?\n)*\r?\n").match(data, at)
             return b"".join(pieces), ending.end() if ending else len(data), ending is not None

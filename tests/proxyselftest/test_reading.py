@@ -121,6 +121,21 @@ def test_nothingEscapes(pieces: list[bytes]) -> None:
     texts(raw)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\nbody",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 20 + b"\r\nbody",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 5_000 + b"\r\nbody",
+    ],
+)
+def test_sizesOfAnyLength(head: bytes) -> None:
+    """They are more than what there is, and that is all there is to say of them."""
+    (message,) = messages(b"HTTP/1.1 200 OK\r\n" + head, (b"GET",), True)
+    assert content(message) == b"body"
+    assert not message.whole
+
+
 def test_longLinesTakeNoLongTime() -> None:
     """What could be read in many ways is read once."""
     raw = b"HTTP/1.1 200 OK\r\n" + b"\r" * 1_000_000 + b"HTTP/1.1 200 OK\r\n" * 1_000
