@@ -135,7 +135,8 @@ def _delimited(
 
 def _number(digits: bytes, base: int) -> int:
     """One with too many digits is larger than all that there is to count."""
-    return int(digits, base) if len(digits) <= 15 else base**15
+    significant = digits.lstrip(b"0") or b"0"
+    return int(significant, base) if len(significant) <= 15 else base**15
 
 
 def _dechunked(data: bytes) -> tuple[bytes, int, bool]:

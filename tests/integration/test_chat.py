@@ -260,7 +260,7 @@ def test_atATerminal(chat: Chat) -> None:
     ann.type("/quit\r")
     ear.until("[SERVER] ann left the chat")
     ann.process.wait(PATIENCE)
-    assert termios.tcgetattr(ann.theirs)== ann.before
+    assert termios.tcgetattr(ann.theirs) == ann.before
     assert ann.close() == 0
     ear.close()
 

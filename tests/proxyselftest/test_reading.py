@@ -133,7 +133,7 @@ def test_sizesOfAnyLength(head: bytes) -> None:
     """They are more than what there is, and that is all there is to say of them."""
     (message,) = messages(b"HTTP/1.1 200 OK\r\n" + head, (b"GET",), True)
     assert content(message) == b"body"
-    assert not message.whole
+    assert not message.complete
 
 
 def test_longLinesTakeNoLongTime() -> None:
