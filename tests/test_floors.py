@@ -70,6 +70,7 @@ PURE = {
     "ports",
     "pump",
     "reading",
+    "redaction",
     "refusal",
     "registry",
     "replay",
