@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import Protocol as Interface
 
 from labnet.proxy.decoding import Undecodable
-from labnet.proxy.inspection import Finding, Inspector, search, unfinished
+from labnet.proxy.inspection import Finding, Inspector, SlowRule, search, unfinished
 from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
@@ -117,18 +117,23 @@ class Held(Delivery):
                 self.giveUp(f"over {self._most} bytes")
 
     def ended(self, trailers: Fields) -> None:
-        found = self._inspector.rest()
-        if found is None:
+        found: Finding | None = None
+        for look in (self._rest, lambda: search(self._rules, trailers.encode(), "trailers")):
             try:
-                self._inspector.end()
+                found = found or look()
             except Undecodable as problem:
                 if not self._recipient.uninspectable(str(problem)):
                     return
-            found = search(self._rules, trailers.encode(), "trailers")
         if found is not None:
             self._recipient.blocked(found)
         else:
             self._recipient.deliver(self._spool, trailers)
+
+    def _rest(self) -> Finding | None:
+        found = self._inspector.rest()
+        if found is None:
+            self._inspector.end()
+        return found
 
     def close(self) -> None:
         self._spool.close()
@@ -168,7 +173,7 @@ class Cut(Delivery):
         try:
             found = self._inspector.feed(content)
         except Undecodable as problem:
-            # It has no coding: so this is said of its beginning, and the policy that cuts refuses it.
+            # Its charset, or a rule that takes too long: the policy that cuts refuses both.
             self._recipient.uninspectable(str(problem))
             return
         if found is not None:
@@ -184,7 +189,11 @@ class Cut(Delivery):
             self._pass(held + content)
 
     def ended(self, trailers: Fields) -> None:
-        found = self._inspector.rest() or search(self._rules, trailers.encode(), "trailers")
+        try:
+            found = self._inspector.rest() or search(self._rules, trailers.encode(), "trailers")
+        except SlowRule as problem:
+            self._recipient.uninspectable(str(problem))
+            return
         if found is not None:
             self._recipient.blocked(found)
         elif self._tail is None:

@@ -4,6 +4,7 @@ One request and its response: from the client's head to the last byte of the ans
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from time import time
 
@@ -30,7 +31,7 @@ from labnet.proxy.forwarding import (
     switchedTo,
     upgradesAsked,
 )
-from labnet.proxy.inspection import Finding, requestFinding, responseFinding, search
+from labnet.proxy.inspection import Finding, SlowRule, requestFinding, responseFinding
 from labnet.proxy.journal import Decision
 from labnet.proxy.measuring import MeasuredInspector
 from labnet.proxy.outbound import unreachable
@@ -142,7 +143,11 @@ class Exchange:
         if not rules:
             self.reach()
             return
-        found = requestFinding(rules, self.head)
+        try:
+            found = requestFinding(rules, self.head)
+        except SlowRule as problem:
+            self.refuse(403, f"the request can not be looked at: {problem}")
+            return
         if found is not None:
             self.blocked(found)
         elif self.requestDone:
@@ -222,17 +227,17 @@ class Exchange:
     def responseInformational(self, head: ResponseHead) -> None:
         """An interim response goes to the client at once, unless that is too old to know of any."""
         self.progressed()
-        if self.head.version is Version.HTTP11 and not search(self._rules, head.raw, "header section"):
-            self._client.write(
-                forwardedResponse(head, self._name, now=time(), framing=None, connection=b"")
-            )
+        if self.head.version is Version.HTTP10:
+            return
+        with suppress(SlowRule):
+            if responseFinding(self._rules, head) is None:
+                answer = forwardedResponse(head, self._name, now=time(), framing=None, connection=b"")
+                self._client.write(answer)
 
     def responseSwitched(self, head: ResponseHead) -> None:
         """The origin speaks another protocol from now on: so may the client, if it asked for that."""
         protocol = switchedTo(head, self._upgrades)
-        found = search(self._rules, head.raw, "header section")
-        if found is not None:
-            self.blocked(found)
+        if not self._passes(head):
             return
         self.status, self.response, self.decision = 101, head, Decision.NOT_INSPECTED
         self.note = f"not inspected: {protocol.decode('ascii')}"
@@ -256,11 +261,18 @@ class Exchange:
         self._responseBody = body
         self._choice = self._choice.forResponse(head.fields)
         self._rules = self._choice.response
-        found = responseFinding(self._rules, head)
+        if self._passes(head):
+            self._delivery = self._deliveryFor(head, body)
+
+    def _passes(self, head: ResponseHead) -> bool:
+        """Whether a response's head may pass. If not, the client is told something else."""
+        try:
+            found = responseFinding(self._rules, head)
+        except SlowRule as problem:
+            return self.uninspectable(str(problem))
         if found is not None:
             self.blocked(found)
-        else:
-            self._delivery = self._deliveryFor(head, body)
+        return found is None
 
     def responseReceived(self, content: bytes) -> None:
         """A piece of the response's body has come."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from labnet.proxy.charsets import STATELESS
+from labnet.proxy.searchtime import SearchTime
 
 __all__ = ["BadExpression", "Expression", "Steps", "foldedText", "regularExpression"]
 
@@ -54,12 +55,21 @@ class Expression:
         """The most bytes that the text has; 0 for any other expression."""
         return sum(max(map(len, options)) for options in self.steps)
 
-    def first(self, data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
+    def first(
+        self, data: bytes | bytearray, start: int = 0, time: SearchTime | None = None
+    ) -> tuple[int, int] | None:
         """
         Where it matches first, from C{start} on: from where to where. No spelling of a text has another
         inside of it, so that of a text this is also the match that is complete first.
+
+        @param time: what is left for looking, unless it is a text: that takes no longer than its content is
+            long.
+        @raise TooSlow: it is over.
         """
-        match = self.compiled.search(data, start)
+        if time is None or self.steps:
+            match = self.compiled.search(data, start)
+        else:
+            match = time.search(self.compiled, data, start)
         return None if match is None else match.span()
 
     def unfinished(self, data: bytes) -> int:
@@ -69,10 +79,12 @@ class Expression:
                 return len(data) - start
         return 0
 
-    def firstStripped(self, data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
+    def firstStripped(
+        self, data: bytes | bytearray, start: int = 0, time: SearchTime | None = None
+    ) -> tuple[int, int] | None:
         """The same in C{data} without its zero bytes; the places are those in C{data} with them."""
         before = start - data.count(0, 0, start)
-        span = self.first(data.replace(b"\0", b""), before)
+        span = self.first(data.replace(b"\0", b""), before, time)
         if span is None:
             return None
         places = islice(_NOT_ZERO.finditer(data), span[0], max(span[1], span[0] + 1))

@@ -15,13 +15,16 @@ from urllib.parse import unquote_to_bytes
 
 from labnet.proxy.charsets import BEGINNING, declaredCharset
 from labnet.proxy.decoding import DECODERS, Bomb, Decoder, DecodingLimits, Undecodable
+from labnet.proxy.pages import printable
 from labnet.proxy.rules import Rule
+from labnet.proxy.searchtime import SearchTime, TooSlow
 from labnet.proxy.wire import RequestHead, ResponseHead
 
 __all__ = [
     "Finding",
     "ForeignCharset",
     "Inspector",
+    "SlowRule",
     "requestFinding",
     "responseFinding",
     "search",
@@ -36,10 +39,18 @@ except ImportError:
 
 #: At least so many bytes are taken before expressions are searched for, unless it is to be done closely.
 _WINDOW = 16_384
+_MEBIBYTE = 2**20
 
 
 class ForeignCharset(Undecodable):
     """The text is in an encoding that can not be looked into, whatever coding it came in."""
+
+
+class SlowRule(Undecodable):
+    """To look for what a rule blocks takes too long, here: nobody can tell whether it is there."""
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(f"it takes too long to look for {printable(str(rule))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +75,11 @@ def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
     """
     The blocked string in C{data} that is complete first, in whatever charset; of those that end together,
     the one whose rule comes first. So it is the same one in whatever pieces the data comes.
+
+    @raise SlowRule: nobody can tell.
     """
     best: Finding | None = None
+    slow: SlowRule | None = None
     first = len(data) + 1
     hasZeros = 0 in data
     for rule in rules:
@@ -75,10 +89,15 @@ def search(rules: Sequence[Rule], data: bytes, where: str) -> Finding | None:
                 first = offset + len(spelling)
                 best = Finding(rule, where, offset, charset=charset)
         if rule.expressions:
-            for start, end, charset in _spans(rule, data, 0, hasZeros):
-                if end < first:
-                    first = end
-                    best = Finding(rule, where, start, charset=charset)
+            try:
+                for start, end, charset in _spans(rule, data, 0, hasZeros, SearchTime(rule.seconds)):
+                    if end < first:
+                        first = end
+                        best = Finding(rule, where, start, charset=charset)
+            except SlowRule as problem:
+                slow = slow or problem
+    if best is None and slow is not None:
+        raise slow
     return best
 
 
@@ -97,19 +116,22 @@ def responseFinding(rules: Sequence[Rule], head: ResponseHead) -> Finding | None
 
 
 def _spans(
-    rule: Rule, data: bytes | bytearray, start: int, hasZeros: bool
+    rule: Rule, data: bytes | bytearray, start: int, hasZeros: bool, time: SearchTime
 ) -> Iterator[tuple[int, int, str]]:
     """Where the first match of each expression of a rule begins and ends, and in which charset."""
-    for expression in rule.expressions:
-        if expression.zeros and not hasZeros:
-            continue
-        span = expression.first(data, start)
-        if span is not None:
-            yield *span, expression.charset
-        if expression.strips and hasZeros:
-            span = expression.firstStripped(data, start)
+    try:
+        for expression in rule.expressions:
+            if expression.zeros and not hasZeros:
+                continue
+            span = expression.first(data, start, time)
             if span is not None:
-                yield *span, expression.charset or "utf-16 or utf-32"
+                yield *span, expression.charset
+            if expression.strips and hasZeros:
+                span = expression.firstStripped(data, start, time)
+                if span is not None:
+                    yield *span, expression.charset or "utf-16 or utf-32"
+    except TooSlow:
+        raise SlowRule(rule) from None
 
 
 def unfinished(rules: Sequence[Rule], data: bytes) -> int:
@@ -133,7 +155,7 @@ class _Windows:
     """
 
     def __init__(self, rules: Sequence[Rule], closely: bool) -> None:
-        self._rules = rules
+        self._rules = [(rule, SearchTime(rule.seconds)) for rule in rules]
         self._longest = max(rule.longest for rule in rules)
         self._stride = self._longest if closely else max(4 * self._longest, _WINDOW)
         self._buffer = bytearray()
@@ -146,7 +168,11 @@ class _Windows:
         return self.decided + self._stride + self._longest - self._base - len(self._buffer)
 
     def feed(self, piece: bytes) -> Finding | None:
-        """Take a piece of no more bytes than there is room for."""
+        """
+        Take a piece of no more bytes than there is room for.
+
+        @raise SlowRule: nobody can tell whether there is a match in it.
+        """
         self._buffer += piece
         return None if self.room else self._decide(self.decided + self._stride)
 
@@ -155,14 +181,28 @@ class _Windows:
         return self._decide(self._base + len(self._buffer) + 1)
 
     def _decide(self, end: int) -> Finding | None:
-        """Decide about the matches that begin before C{end}: the first of them, if there are any."""
+        """
+        Decide about the matches that begin before C{end}: the first of them, if there are any.
+
+        @raise SlowRule: there is none so far, and one rule takes too long. It is not asked again.
+        """
         best: Finding | None = None
+        slow: SlowRule | None = None
         buffer, base = self._buffer, self._base
         hasZeros = 0 in buffer
-        for rule in self._rules:
-            for start, _, charset in _spans(rule, buffer, self.decided - base, hasZeros):
-                if base + start < end and (best is None or base + start < best.offset):
-                    best = Finding(rule, "body", base + start, charset=charset)
+        more = (end - self.decided) / _MEBIBYTE
+        for entry in tuple(self._rules):
+            rule, time = entry
+            time.add(rule.seconds * more)
+            try:
+                for start, _, charset in _spans(rule, buffer, self.decided - base, hasZeros, time):
+                    if base + start < end and (best is None or base + start < best.offset):
+                        best = Finding(rule, "body", base + start, charset=charset)
+            except SlowRule as problem:
+                slow = slow or problem
+                self._rules.remove(entry)
+        if best is None and slow is not None:
+            raise slow
         self.decided = end
         surplus = end - self._longest - base
         if surplus > 0:
@@ -202,6 +242,7 @@ class _Scanner:
         Look at a piece.
 
         @raise ForeignCharset: the beginning declares one.
+        @raise SlowRule: nobody can tell whether there is a match in it.
         """
         windows = self._windows
         if windows is None:
@@ -360,7 +401,8 @@ class Inspector:
         for reading in tuple(self._readings):
             try:
                 found = reading.feed(data)
-            except (Bomb, ForeignCharset):
+            except (Bomb, ForeignCharset, SlowRule):
+                # No other way to read it makes that good.
                 raise
             except Undecodable:
                 self._without(reading)
@@ -374,6 +416,7 @@ class Inspector:
         Look at what could not be decided before more of it had come: it will not come any more.
 
         @return: the first blocked string in that, or L{None} if there is none.
+        @raise SlowRule: nobody can tell.
         """
         for reading in self._readings:
             found = reading.scanner.rest()

@@ -107,6 +107,8 @@ class Rule:
     @ivar where: where it is in force.
     @ivar status: of the answer.
     @ivar page: the answer's; L{None} for that which all have in common.
+    @ivar seconds: of processor time that looking for an expression may take in one message, and once more
+        for each MiB of it.
     @ivar isText: whether it is known how long a match can be, and where one may have begun.
     @ivar width: the most bytes that the text has in any charset.
     @ivar plain: the byte strings that are looked for, and in which charset each is the text; the pattern
@@ -124,6 +126,7 @@ class Rule:
     where: Conditions = field(default_factory=Conditions)
     status: int = 404
     page: Page | None = None
+    seconds: float = 0.25
     isText: bool = field(init=False, repr=False, compare=False)
     width: int = field(init=False, repr=False, compare=False)
     plain: tuple[tuple[bytes, str], ...] = field(init=False, repr=False, compare=False)

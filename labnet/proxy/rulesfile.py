@@ -22,7 +22,7 @@ MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/(?:\*|[a-z0-9!#$&^_.+-]+)")
 _LONGEST_MATCH = 65_536
 _CONDITIONS = ("hosts", "paths", "types")
 _BLOCK = frozenset(
-    (*_CONDITIONS, "text", "regex", "ignore_case", "longest", "name", "in", "status", "page")
+    (*_CONDITIONS, "text", "regex", "ignore_case", "longest", "seconds", "name", "in", "status", "page")
 )
 _ALLOW = frozenset((*_CONDITIONS, "name"))
 _FILE = frozenset(("block", "allow", "allow_only"))
@@ -124,6 +124,13 @@ class _Table:
             self.wrong(key, f"give a number from {least} to {most}")
         return int(value)
 
+    def seconds(self, key: str, default: float, least: float, most: float) -> float:
+        """A number of seconds, whole or not."""
+        value = self._values.get(key, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            self.wrong(key, f"give a number from {least:g} to {most:g}")
+        return float(value)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A string, or an array of strings; none if there is no such key."""
         value = self._values.get(key, [])
@@ -163,17 +170,19 @@ def _rule(table: _Table, readPage: Callable[[str], bytes]) -> Rule:
         kind = Pattern.FOLDED_EXPRESSION if folds else Pattern.EXPRESSION
     else:
         kind = Pattern.FOLDED if folds else Pattern.TEXT
-        if "longest" in table:
-            table.wrong("longest", "it goes with regex")
+        for ofRegex in ("longest", "seconds"):
+            if ofRegex in table:
+                table.wrong(ofRegex, "it goes with regex")
     looksAt = table.text("in", LooksAt.RESPONSE.value)
     if looksAt not in {place.value for place in LooksAt}:
         table.wrong("in", f"{looksAt!r} is none of {', '.join(place.value for place in LooksAt)}")
     where, status = table.conditions(), table.number("status", 404, 400, 599)
     longest = table.number("longest", 4_096, 1, _LONGEST_MATCH)
+    seconds = table.seconds("seconds", 0.25, 0.001, 60.0)
     name, page = table.text("name"), _page(table, readPage)
     try:
         encoded = pattern.encode("utf-8")
-        return Rule(encoded, kind, longest, name, LooksAt(looksAt), where, status, page)
+        return Rule(encoded, kind, longest, name, LooksAt(looksAt), where, status, page, seconds)
     except ValueError as error:
         table.wrong(key, str(error))
 

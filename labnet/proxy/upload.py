@@ -140,7 +140,6 @@ class HeldUpload(Upload):
 
     @param fields: of the request; they say in which content codings and charset the body is.
     @param rules: what must not be in it.
-    @param rules: what must not be in it.
     @raise Undecodable: one of those is not known to us, or this is a part of something whose other parts
         may never come by.
     @ivar inspector: what looks at it.
@@ -180,14 +179,15 @@ class HeldUpload(Upload):
                 self._exchange.refuse(413, f"the request's body has over {self._most} bytes")
 
     def ended(self, trailers: Fields) -> None:
-        found = self.inspector.rest() or search(self._rules, trailers.encode(), "request")
-        if found is not None:
-            self._exchange.blocked(replace(found, where="request"))
-            return
         try:
-            self.inspector.end()
+            found = self.inspector.rest() or search(self._rules, trailers.encode(), "request")
+            if found is None:
+                self.inspector.end()
         except Undecodable as problem:
             self._exchange.refuse(415, f"the request's body can not be looked at: {problem}")
+            return
+        if found is not None:
+            self._exchange.blocked(replace(found, where="request"))
             return
         self.size = self._spool.size
         self._exchange.reach()

@@ -22,6 +22,7 @@ name = "games"
 regex = 'gam(e|ing)s?'
 ignore_case = true
 longest = 100
+seconds = 1
 hosts = ["*.example", "Games.Test"]
 paths = "/forum/"
 types = ["text/HTML", "application/*"]
@@ -58,7 +59,7 @@ def test_everyKey() -> None:
         Rule("SzámHáló".encode()),
         Rule(
             b"gam(e|ing)s?", Pattern.FOLDED_EXPRESSION, 100, "games", LooksAt.BOTH,
-            Conditions(hosts, ("/forum/",), types), 451, Page(b"<p>games.html"),
+            Conditions(hosts, ("/forum/",), types), 451, Page(b"<p>games.html"), 1.0,
         ),
         Rule(b"poker", Pattern.FOLDED),
         Rule(b"a+b", Pattern.EXPRESSION, looksAt=LooksAt.REQUEST),
@@ -90,6 +91,9 @@ def test_anEmptyFile() -> None:
         ("[[block]]\nregex='a*'", "[[block]] 1: regex: 'a*' matches the empty string"),
         ("[[block]]\nregex='[á]'", "[[block]] 1: regex: '[á]': '[á]' has a letter beyond ASCII"),
         ("[[block]]\ntext='a'\nlongest=1", "[[block]] 1: longest: it goes with regex"),
+        ("[[block]]\ntext='a'\nseconds=1", "[[block]] 1: seconds: it goes with regex"),
+        ("[[block]]\nregex='a'\nseconds=0", "[[block]] 1: seconds: give a number from 0.001 to 60"),
+        ("[[block]]\nregex='a'\nseconds='1'", "[[block]] 1: seconds: give a number from 0.001 to 60"),
         ("[[block]]\nregex='a'\nlongest=0", "[[block]] 1: longest: give a number from 1 to 65536"),
         ("[[block]]\ntext='a'\nignore_case=1", "[[block]] 1: ignore_case: give true or false"),
         ("[[block]]\ntext='a'\nstatus=200", "[[block]] 1: status: give a number from 400 to 599"),

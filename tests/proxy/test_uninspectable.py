@@ -5,13 +5,14 @@ Responses that can not be looked at, or need not be, and what each policy makes 
 from __future__ import annotations
 
 import gzip
+import zlib
 from dataclasses import replace
 
 import pytest
 
 from labnet.proxy.policy import Holding, Policy, Uninspectable
-from labnet.proxy.rules import Rule
-from tests.proxy.world import GET, SMALL, WORD, MakeWorld, chunked, ok, status, unchunked
+from labnet.proxy.rules import Pattern, Rule
+from tests.proxy.world import GET, POST, SMALL, WORD, MakeWorld, chunked, ok, status, unchunked
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,79 @@ def test_severalRules(makeWorld: MakeWorld) -> None:
     policy = Policy(rules=(Rule(b"one"), Rule(b"two")))
     client, _ = makeWorld(policy).exchange(GET, ok(b"only two here"))
     assert b'rule="two"; where="body"; offset=5' in client.take()
+
+
+#: An expression that takes longer than anybody waits on content like that of L{HARD}.
+SLOW = Rule(rb"(a+)+b", Pattern.EXPRESSION, name="too hard", seconds=0.005)
+HARD = b"a" * 60
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        ok(HARD),
+        ok(gzip.compress(HARD), b"Content-Encoding: gzip"),
+        ok(zlib.compress(HARD), b"Content-Encoding: deflate"),
+        ok(HARD * 1_000),
+        ok(b"x", b"X-Field: " + HARD),
+        chunked(b"x", trailers=b"X-Field: " + HARD + b"\r\n"),
+        ok(HARD.decode().encode("utf-16")),
+    ],
+    ids=["body", "gzip", "deflate", "long body", "head", "trailers", "utf-16"],
+)
+@pytest.mark.parametrize("policy", list(Uninspectable))
+def test_aRuleThatTakesTooLong(makeWorld: MakeWorld, response: bytes, policy: Uninspectable) -> None:
+    """What can not be decided in time follows the policy, and the rule is named."""
+    client, _ = makeWorld(Policy(rules=(SLOW,), uninspectable=policy)).exchange(GET, response)
+    answer = client.take()
+    if policy is Uninspectable.PASS:
+        assert status(answer) == 200
+    else:
+        assert status(answer) == 502
+        assert b"it takes too long to look for too hard" in answer
+
+
+def test_whatASlowRuleDoesNotHide(makeWorld: MakeWorld) -> None:
+    """What another rule blocks is blocked, also where what can not be looked at may pass."""
+    policy = Policy(rules=(SLOW, Rule(b"b{3}c", Pattern.EXPRESSION)), uninspectable=Uninspectable.PASS)
+    for response in (ok(HARD + b" bbbc"), ok(b"x", b"X-Field: " + HARD, b"X-Other: bbbc")):
+        client, _ = makeWorld(policy).exchange(GET, response)
+        assert status(client.take()) == 404
+
+
+def test_aStreamIsCutWhereARuleTakesTooLong(makeWorld: MakeWorld) -> None:
+    """What was decided before has gone out; with what is not, the connection breaks off."""
+    rule = replace(SLOW, longest=100)
+    policy = replace(SMALL, rules=(rule,), uninspectable=Uninspectable.CUT)
+    client, origin = makeWorld(policy).exchange(GET, ok(b"x" * 1_000 + HARD * 20)[:-1_200], HARD * 10)
+    received = client.take().partition(b"\r\n\r\n")[2]
+    assert received.startswith(b"x" * 700)
+    assert b"a" not in received
+    assert client.aborted
+    assert origin.aborted
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (GET.replace(b"/page", b"/" + HARD), 403),
+        (POST + b"Content-Length: 60\r\n\r\n" + HARD, 415),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Field: " + HARD + b"\r\n\r\n", 415),
+    ],
+    ids=["head", "body", "trailers"],
+)
+def test_aRequestForWhichARuleTakesTooLong(makeWorld: MakeWorld, request_: bytes, expected: int) -> None:
+    """It reaches no origin, whatever the policy."""
+    policy = Policy(rules=(SLOW,), inspectRequest=True, uninspectable=Uninspectable.PASS)
+    world = makeWorld(policy)
+    client = world.client()
+    client.says(request_)
+    assert status(client.take()) == expected
+    assert world.attempts == []
+
+
+def test_interimResponsesForWhichARuleTakesTooLong(makeWorld: MakeWorld) -> None:
+    """They are left out, as with a blocked string."""
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: " + HARD + b"\r\n\r\n"
+    client, _ = makeWorld(Policy(rules=(SLOW,))).exchange(GET, interim, ok(b"clean"))
+    assert client.take().startswith(b"HTTP/1.1 200 OK\r\n")
