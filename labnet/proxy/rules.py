@@ -90,8 +90,17 @@ class Conditions:
 def _isAt(path: str, pattern: str) -> bool:
     if "*" not in pattern:
         return path.startswith(pattern)
-    expression = ".*".join(map(re.escape, pattern.split("*")))
-    return re.fullmatch(expression, path, re.DOTALL) is not None
+    # Step by step: a regular expression would try all combinations of places, and the path is the client's.
+    first, *middle, last = pattern.split("*")
+    at, end = len(first), len(path) - len(last)
+    if at > end or not path.startswith(first) or not path.endswith(last):
+        return False
+    for part in middle:
+        found = path.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

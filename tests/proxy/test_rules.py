@@ -4,9 +4,12 @@ Which rules apply to which exchange, and what is answered by them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labnet.net.hosts import HostPatterns
 from labnet.proxy.pages import Page
@@ -79,6 +82,21 @@ def test_paths(pattern: str, target: bytes, applies: bool, allowed: bool) -> Non
     where = Conditions(paths=(pattern,))
     assert bool(RuleSet([rule(where)]).choose("o", target).response) is applies
     assert bool(RuleSet([], [Allowance("it", where)]).choose("o", target).allowed) is allowed
+
+
+@given(
+    st.text("ab/", min_size=0, max_size=12).map("/{}".format),
+    st.text("ab/*", max_size=6).map("*{}".format),
+)
+def test_starsInPaths(path: str, pattern: str) -> None:
+    """A star is any text, as in a regular expression with C{.*} in its place."""
+    expected = re.fullmatch(pattern.replace("*", ".*"), path, re.DOTALL) is not None
+    assert Conditions(paths=(pattern,)).coverPath(path) is expected
+
+
+def test_aPathThatAlmostFitsTakesNoLonger() -> None:
+    """A regular expression of so many stars would take years for it."""
+    assert not Conditions(paths=("*a" * 30 + "b",)).coverPath("/" + "a" * 8_000)
 
 
 @pytest.mark.parametrize(
