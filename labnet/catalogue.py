@@ -35,6 +35,7 @@ class Entry:
     @ivar called: what a client is called after C{labnet}, if it has a shorter name there.
     @ivar foreground: whether a server talks through the process's own standard input and output. There is
         one of each, so the lab does not start it.
+    @ivar dissection: the module that takes its conversations apart (L{labnet.net.dissection}), or empty.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Entry:
     line: str
     called: str = ""
     foreground: bool = False
+    dissection: str = ""
 
     @property
     def command(self) -> str:
@@ -79,6 +81,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.calculator.tap",
         ("tcp:9000:interface=127.0.0.1", "udp:9001:interface=127.0.0.1"),
         "The calculator over packed structs, TCP and UDP, in ten dialects.",
+        dissection="labnet.calculator.dissection",
     ),
     Entry(
         "relay",

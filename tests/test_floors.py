@@ -46,6 +46,7 @@ PURE = {
     "dampening",
     "decoding",
     "delivery",
+    "dissection",
     "events",
     "exchanges",
     "expressions",
@@ -57,6 +58,7 @@ PURE = {
     "inputline",
     "inspection",
     "journal",
+    "jsonmembers",
     "limits",
     "metrics",
     "naming",
@@ -92,6 +94,7 @@ PURE = {
     "trace",
     "trust",
     "verdict",
+    "wants",
     "wire",
 }
 #: Protocols and factories, and what they are made of. The reactor, the clock and the limits are given.

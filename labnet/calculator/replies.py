@@ -22,6 +22,7 @@ __all__ = [
     "ReplyReader",
     "StructReply",
     "TextReply",
+    "shortest",
 ]
 
 
@@ -108,7 +109,7 @@ class StructReply(ReplyFormat):
     @staticmethod
     def _decode(fields: tuple[Number, Number, bytes]) -> Number | Fault:
         if fields[2] == b"R":
-            return _shortest(fields[0])
+            return shortest(fields[0])
         if fields[2] == b"E":
             return Fault.UNTOLD
         raise ReplyNotUnderstood(f"the mark {fields[2]!r} is neither R nor E")
@@ -138,10 +139,10 @@ class NumberReply(ReplyFormat):
 
     @staticmethod
     def _decode(fields: tuple[Number]) -> Number | Fault:
-        return Fault.UNTOLD if math.isnan(fields[0]) else _shortest(fields[0])
+        return Fault.UNTOLD if math.isnan(fields[0]) else shortest(fields[0])
 
 
-def _shortest(value: Number) -> Number:
+def shortest(value: Number) -> Number:
     """A float32 as the float with the fewest digits that stands for it: 0.1, not 0.10000000149011612."""
     if isinstance(value, int) or not math.isfinite(value):
         return value
