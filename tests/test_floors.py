@@ -114,6 +114,7 @@ CONNECTED = {
     "exchange",
     "exposition",
     "factory",
+    "fastpath",
     "gathering",
     "identify",
     "interception",

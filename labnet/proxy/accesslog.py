@@ -35,6 +35,8 @@ class LoggedJournal:
     looked at and passed on is in an L{AccessLog}: a line here costs half as much time as the request.
     """
 
+    onlyDecisions = True
+
     def __init__(self, log: Logger) -> None:
         self._log = log
 

@@ -41,12 +41,14 @@ class Account:
     @param journal: who hears of it.
     @param clock: the reactor, or a C{Clock} in a test.
     @ivar user: who the client has proved to be.
+    @ivar isFull: whether the journal wants to hear of what was looked at and passed on, too.
     """
 
     def __init__(self, connection: _Connection, journal: Journal, clock: IReactorTime) -> None:
         self.user = ""
         self._connection = connection
         self._journal = journal
+        self.isFull = not getattr(journal, "onlyDecisions", False)
         self._clock = clock
         self._head: RequestHead | None = None
         self._url = b""
@@ -55,16 +57,17 @@ class Account:
         self._sentBefore = 0
         self._tunnel: Callable[[], None] | None = None
 
-    def begin(self, head: RequestHead, url: bytes, early: int) -> None:
+    def begin(self, head: RequestHead, url: bytes, early: int, since: float | None = None) -> None:
         """
         A request's head is there.
 
         @param url: its target, or what that means inside of a tunnel.
         @param early: bytes that have come behind the head.
+        @param since: when it began, if that was not now.
         """
         self._head = head
         self._url = safeURL(url)
-        self._since = self._clock.seconds()
+        self._since = self._clock.seconds() if since is None else since
         self._takenBefore = self._connection.bytesIn - early - len(head.raw)
         self._sentBefore = self._connection.bytesOut
 
@@ -87,6 +90,22 @@ class Account:
             exchange.firstByteTime,
             sum([inspector.seconds for inspector in inspectors]) if inspectors else None,
             exchange.reused,
+        )
+
+    def passed(
+        self, response: ResponseHead, origin: Origin, firstByte: float, inspection: float, size: int
+    ) -> None:
+        """An exchange on the fast path is over. C{size}: bytes of the request."""
+        self._tell(
+            response.status,
+            Decision.PASSED,
+            "",
+            size,
+            response,
+            origin,
+            firstByte=firstByte,
+            inspection=inspection,
+            reused=True,
         )
 
     def answered(self, status: int, decision: Decision, why: str, origin: Origin | None = None) -> None:

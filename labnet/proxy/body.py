@@ -90,19 +90,23 @@ class BodyReader(ABC):
 
 
 class LengthBody(BodyReader):
-    """A body of a known number of bytes; zero for one that is not there."""
+    """
+    A body of a known number of bytes; zero for one that is not there.
+
+    @ivar left: how many are still to come.
+    """
 
     def __init__(self, length: int, doubtful: bool = False) -> None:
         super().__init__(doubtful)
-        self._left = length
+        self.left = length
         self.done = length == 0
 
     def feed(self, data: bytes) -> bytes:
-        if len(data) < self._left:
-            self._left -= len(data)
+        if len(data) < self.left:
+            self.left -= len(data)
             return data
-        content, self.rest = data[: self._left], self.rest + data[self._left :]
-        self._left = 0
+        content, self.rest = data[: self.left], self.rest + data[self.left :]
+        self.left = 0
         self.done = True
         return content
 

@@ -106,6 +106,7 @@ class OriginConnection(Protocol):
         self._paused = False
         self._lost = False
         self._far: Far | None = None
+        self._fast: FastExchange | None = None
 
     # What an exchange does.
 
@@ -117,6 +118,23 @@ class OriginConnection(Protocol):
         self._requestSent = False
         self._heard = False
         self._interim = 0
+
+    def askFast(self, exchange: FastExchange) -> None:
+        """Begin an exchange on the fast path."""
+        self.exchanges += 1
+        self._fast = exchange
+
+    def completeFast(self) -> None:
+        """The exchange on the fast path is complete, and all is well."""
+        self._fast = None
+        self._pool.put(self)
+
+    def becomePlain(self, receiver: ResponseReceiver, method: bytes) -> None:
+        """The exchange on the fast path, whose request was sent, goes on on the plain one."""
+        self._fast = None
+        self.exchanges -= 1
+        self.ask(receiver, method)
+        self._requestSent = True
 
     def write(self, data: bytes) -> None:
         """Send a piece of the request."""
@@ -171,6 +189,10 @@ class OriginConnection(Protocol):
         self._pool.sockets(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._fast is not None:
+            data = self._receivedFast(self._fast, data)
+            if not data:
+                return
         if self._far is not None:
             self._far.dataReceived(data)
             return
@@ -191,7 +213,20 @@ class OriginConnection(Protocol):
             self._pool.log.failure("a bug while reading from {origin}", origin=str(self.origin))
             self._fail("a bug in this proxy")
 
+    def _receivedFast(self, exchange: FastExchange, data: bytes) -> bytes:
+        """What is left to the plain path."""
+        try:
+            return exchange.received(data)
+        except Exception:
+            self._pool.log.failure("a bug on the fast path from {origin}", origin=str(self.origin))
+            if self._fast is not None:
+                exchange.becomePlain()
+            self._fail("a bug in this proxy")
+            return b""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._fast is not None:
+            self._fast.becomePlain()
         self._lost = True
         self._pool.open -= 1
         self._pool.forget(self)
@@ -290,6 +325,8 @@ class OriginConnection(Protocol):
 
 
 if TYPE_CHECKING:
+    from labnet.proxy.fastpath import FastExchange
+
     _Factory = Factory[OriginConnection]
 else:
     _Factory = Factory

@@ -208,6 +208,13 @@ class Exchange:
         )
         self._upload.sendTo(origin)
 
+    def adopt(self, origin: OriginConnection, startedAt: float, progressAt: float) -> None:
+        """Go on with what began on the fast path: the request was sent to C{origin}."""
+        self._origin = origin
+        self.reused = True
+        self.startedAt, self.progressAt = startedAt, progressAt
+        origin.becomePlain(self, self.head.method)
+
     def holdClient(self) -> None:
         """Take no more from the client."""
         self._client.hold("origin")

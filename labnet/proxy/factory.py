@@ -21,6 +21,7 @@ from labnet.net.sockets import SocketOptions
 from labnet.proxy.access import Access, TurnedAway
 from labnet.proxy.accesslog import LoggedJournal
 from labnet.proxy.client import OriginPool
+from labnet.proxy.fastpath import FastPath
 from labnet.proxy.interception import Interception
 from labnet.proxy.journal import Journal
 from labnet.proxy.policy import Policy, refusal
@@ -46,6 +47,7 @@ class ProxyFactory(ServiceFactory):
     @param journal: hears of each exchange; without one, each decision has a line in the log.
     @param access: who may use it; clients on this machine, unless told otherwise.
     @param upstreams: which origins are reached through another proxy; none are, unless told otherwise.
+    @param fast: take the fast path where there is one; not taking it changes nothing but the time.
     @ivar name: who this proxy is in Via fields; no other has it.
     """
 
@@ -67,17 +69,29 @@ class ProxyFactory(ServiceFactory):
         journal: Journal | None = None,
         access: Access | None = None,
         upstreams: Upstreams | None = None,
+        fast: bool = True,
     ) -> None:
         super().__init__(clock, limits=limits, sockets=sockets)
         self.connect = connect
-        self.policy = policy or Policy()
+        self.fast = fast
         self.target = target
         self.interception = interception
         self.journal = journal or LoggedJournal(self.log)
         self.access = access or Access(clock)
         self.upstreams = upstreams or Upstreams()
+        self.policy = policy or Policy()
         self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
         self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
+
+    @property
+    def policy(self) -> Policy:
+        """What may pass. Another one is for the requests that come from then on."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = policy
+        self.fastPath = FastPath(self, policy)
 
     def buildProtocol(self, addr: IAddress | None) -> ServiceConnection | TurnedAway | None:  # type: ignore[override]
         if self.access.welcomes(peerHost(addr)):

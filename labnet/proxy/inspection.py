@@ -25,6 +25,7 @@ __all__ = [
     "ForeignCharset",
     "Inspector",
     "SlowRule",
+    "isClean",
     "requestFinding",
     "responseFinding",
     "search",
@@ -140,6 +141,22 @@ def unfinished(rules: Sequence[Rule], data: bytes) -> int:
     regular expression nobody can tell: see L{Inspector.undecided}.
     """
     return max((rule.unfinished(data) for rule in rules if rule.isText), default=0)
+
+
+def isClean(rules: Sequence[Rule], content: bytes) -> bool:
+    """
+    Whether an L{Inspector} would find nothing to object to in a whole content that has no coding.
+
+    @param content: all of it.
+    """
+    for rule in rules:
+        if not rule.isText:
+            scanner = _Scanner(rules, closely=False)
+            try:
+                return scanner.feed(content) is None and scanner.rest() is None
+            except Undecodable:
+                return False
+    return search(rules, content, "body") is None and declaredCharset((content[:BEGINNING],)) is None
 
 
 class _Windows:

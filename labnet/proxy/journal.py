@@ -93,7 +93,11 @@ class Record(NamedTuple):
 
 
 class Journal(Interface):
-    """Whoever wants to know."""
+    """
+    Whoever wants to know.
+
+    One that has a true attribute C{onlyDecisions} need not be told of what was looked at and passed on.
+    """
 
     def ended(self, record: Record) -> None:
         """An exchange or a tunnel is over."""

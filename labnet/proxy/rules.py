@@ -229,6 +229,7 @@ class RuleSet:
     @param rules: all of them, in order of precedence.
     @param allowances: what is not looked at, in order of precedence.
     @param inspectRequest: whether rules for responses look at requests, too.
+    @ivar unconditional: what is chosen for every request; L{None} if that depends on the request.
     """
 
     def __init__(
@@ -239,7 +240,7 @@ class RuleSet:
         self._inspectRequest = inspectRequest
         conditions = [rule.where for rule in self._rules] + [entry.where for entry in self._allowances]
         conditional = any(where.ofRequest for where in conditions)
-        self._always = None if conditional else self._choice(self._rules, self._allowances)
+        self.unconditional = None if conditional else self._choice(self._rules, self._allowances)
 
     def choose(self, host: str, target: bytes) -> Choice:
         """
@@ -248,7 +249,7 @@ class RuleSet:
         @param host: of its origin.
         @param target: of the request, in origin-form or absolute-form.
         """
-        return self._always or self._choose(host, target)
+        return self.unconditional or self._choose(host, target)
 
     def _choose(self, host: str, target: bytes) -> Choice:
         try:

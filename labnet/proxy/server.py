@@ -36,6 +36,7 @@ from labnet.proxy.wire import (
     BadMessage,
     HeadReader,
     RequestHead,
+    ResponseHead,
     TooLarge,
     Version,
     parseRequestHead,
@@ -43,6 +44,7 @@ from labnet.proxy.wire import (
 
 if TYPE_CHECKING:
     from labnet.proxy.factory import ProxyFactory
+    from labnet.proxy.fastpath import FastExchange
 
 __all__ = ["ProxyConnection"]
 
@@ -69,6 +71,7 @@ class ProxyConnection(ServiceConnection):
         self._body: BodyReader | None = None
         self._bodySize = 0
         self._exchange: Exchange | None = None
+        self._fast: FastExchange | None = None
         self._splice: Splice | None = None
         self._intercepted: InterceptedTunnel | None = None
         self._ahead = b""
@@ -82,7 +85,7 @@ class ProxyConnection(ServiceConnection):
     def received(self, data: bytes) -> None:
         if self._intercepted is not None:
             self._intercepted.received(data)
-        else:
+        elif not (self.factory.fastPath.isOpen and self._isFree and self._takeFastPath(data)):
             self.requestsReceived(data)
 
     def inputEnded(self) -> None:
@@ -126,6 +129,7 @@ class ProxyConnection(ServiceConnection):
             self._advance()
 
     def ended(self, reason: Failure) -> None:
+        self._leaveFastPath()
         self._ahead = b""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -150,13 +154,15 @@ class ProxyConnection(ServiceConnection):
 
     @property
     def busy(self) -> bool:
-        underWay = self._exchange or self._splice or self._admission or self._heads
+        underWay = self._exchange or self._fast or self._splice or self._admission or self._heads
         return bool(underWay)
 
     def summary(self) -> str:
         return f"{counted(self.requests, 'request')}, {super().summary()}"
 
     def watchTime(self, now: float) -> None:
+        # There are no limits on the fast path: nothing is there for long.
+        self._leaveFastPath()
         phases = self.factory.policy.phases
         lifetime = self.factory.limits.lifetime
         if _over(self._lingersSince, phases.linger, now):
@@ -212,6 +218,7 @@ class ProxyConnection(ServiceConnection):
 
     def requestsEnded(self) -> None:
         """The client sends no more requests."""
+        self._leaveFastPath()
         if self._splice is not None:
             self._splice.inputEnded()
         elif (self._exchange is None and self._admission is None) or self._lingersSince is not None:
@@ -242,6 +249,8 @@ class ProxyConnection(ServiceConnection):
     def _step(self) -> bool:
         """Take one step through what has come; whether there may be another."""
         try:
+            if self._fast is not None:
+                return False
             if self._exchange is None:
                 return self._admission is None and not self.held("output") and self._readHead()
             body = self._body
@@ -352,6 +361,72 @@ class ProxyConnection(ServiceConnection):
             return routeIntercepted(head, self._intercepted.origin)
         fixed = self.factory.target
         return routeForward(head) if fixed is None else routeFixed(head, fixed)
+
+    # The fast path.
+
+    @property
+    def _isFree(self) -> bool:
+        """Whether nothing is under way, and nothing has begun."""
+        return (
+            self._exchange is None
+            and self._fast is None
+            and self._heads is None
+            and not self._ahead
+            and not self._holds
+            and not self._ignoring
+            and self._splice is None
+            and self._admission is None
+            and self._lingersSince is None
+        )
+
+    def _takeFastPath(self, data: bytes) -> bool:
+        exchange = self._fast = self.factory.fastPath.take(self, data)
+        if exchange is None:
+            return False
+        self.requests += 1
+        return True
+
+    def _leaveFastPath(self) -> None:
+        if self._fast is not None:
+            self._fast.becomePlain()
+
+    def plainExchange(self, fast: FastExchange) -> Exchange:
+        """The exchange on the plain path in the place of one on the fast path."""
+        factory, policy = self.factory, fast.policy
+        self._fast = None
+        self._head = head = parseRequestHead(fast.data, policy.heads.fields, policy.heads.target)
+        self._account.begin(head, head.target, early=len(self._ahead), since=fast.startedAt)
+        body = self._body = requestBody(head)
+        self._bodySize = 0
+        exchange = self._exchange = Exchange(
+            self, head, body, self._route(head), factory.pool, policy, factory.name, factory.clock
+        )
+        return exchange
+
+    def completeFast(
+        self, fast: FastExchange, response: ResponseHead, answer: bytes, inspection: float, keep: bool
+    ) -> None:
+        """
+        An exchange on the fast path is complete.
+
+        @param answer: what the client gets.
+        @param inspection: seconds that it took to look at the body.
+        """
+        self._fast = None
+        account = self._account
+        if account.isFull:
+            head = parseRequestHead(fast.data, self.factory.policy.heads.fields)
+            account.begin(head, head.target, early=len(self._ahead), since=fast.startedAt)
+        super().write(answer)
+        if account.isFull:
+            firstByte = fast.firstByteAt - fast.startedAt
+            account.passed(response, fast.origin, firstByte, inspection, len(fast.data))
+        if not keep:
+            self._linger()
+            return
+        self.progressed()
+        if self._ahead:
+            self._advance()
 
     # Client: what the exchange does.
 

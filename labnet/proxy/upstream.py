@@ -73,6 +73,10 @@ class Upstreams:
         self._chosen = tuple(chosen)
         self._destinations = destinations or Destinations()
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self._default is not None or bool(self._chosen)
+
     def of(self, host: str) -> Upstream | None:
         """Through which proxy a host is reached."""
         for pattern, upstream in self._chosen:
