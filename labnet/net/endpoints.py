@@ -12,9 +12,9 @@ C{udp:PORT:interface=ADDRESS} to listen and C{udp:HOST:PORT} to send.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -29,6 +29,9 @@ from twisted.internet.interfaces import (
 from labnet.net.agreement import agreeing
 from labnet.net.announced import AnnouncedEndpoint
 from labnet.net.direct import direct
+
+if TYPE_CHECKING:
+    from labnet.net.layers import Layers
 
 __all__ = [
     "BACKLOG",
@@ -67,10 +70,15 @@ class BadEndpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DatagramAddress:
-    """Where to listen for datagrams: C{udp:PORT:interface=ADDRESS}. Port 0 lets the system choose."""
+    """
+    Where to listen for datagrams: C{udp:PORT:interface=ADDRESS}. Port 0 lets the system choose.
+
+    @ivar layers: what stands between the port and who answers there; L{None} for nothing.
+    """
 
     port: int
     interface: str = LOOPBACK
+    layers: Layers | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

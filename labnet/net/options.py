@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from getopt import GetoptError, gnu_getopt
 from importlib.metadata import version
 from itertools import pairwise
@@ -27,6 +27,7 @@ from labnet.net.endpoints import (
     parseDatagramAddress,
     parseStreamServer,
 )
+from labnet.net.layers import LayeredEndpoint, Layers
 from labnet.net.limits import DatagramLimits, Limits
 from labnet.net.logs import jsonLogObserver, processLog
 from labnet.net.passwords import BadPasswordFile, PasswordHash, parsePasswords
@@ -205,6 +206,8 @@ class ServerOptions(CommandOptions):
         given is filled in when that server has started earlier.
     @cvar suited: defaults that suit this service better than the common ones.
     @ivar listening: where to listen, checked; there after C{postOptions}.
+    @ivar layers: what stands between its transports and its protocols. It may be changed until the service
+        starts.
     """
 
     entry: ClassVar[Entry]
@@ -245,6 +248,7 @@ class ServerOptions(CommandOptions):
         for name, value in self.suited.items():
             self[name] = self.defaults[name] = value
         self.listening: tuple[Listening, ...] = ()
+        self.layers = Layers()
 
     def opt_listen(self, description: str) -> None:
         """
@@ -275,8 +279,11 @@ class ServerOptions(CommandOptions):
                     else f"--listen: {given!r}: nothing stands before tcp: or udp: here"
                 )
         if isDatagram(description):
-            return Listening(given, variant, parseDatagramAddress(description))
-        return Listening(given, variant, parseStreamServer(self.listeningReactor, description))
+            address = replace(parseDatagramAddress(description), layers=self.layers)
+            return Listening(given, variant, address)
+        endpoint = parseStreamServer(self.listeningReactor, description)
+        where = LayeredEndpoint(endpoint, self.layers, self.reactor, self.entry.name, variant)
+        return Listening(given, variant, where)
 
     @property
     def limits(self) -> Limits:

@@ -10,12 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 from twisted.application.service import IService, IServiceCollection, MultiService, Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
+from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -24,6 +25,7 @@ from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.datagramport import listenDatagrams
 from labnet.net.endpoints import DatagramAddress, describe
 from labnet.net.exchange import DatagramReactor
+from labnet.net.layers import LayeredEndpoint
 from labnet.net.outcome import ExitStatus, explain
 from labnet.net.sockets import raiseDescriptorLimit
 
@@ -106,6 +108,8 @@ class StreamListener(Listener):
     def privilegedStartService(self) -> None:
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         raiseDescriptorLimit()
+        if isinstance(self.endpoint, LayeredEndpoint):
+            self.endpoint.named(self.serviceName, self.detail)
         failures: list[Failure] = []
         listening = self.endpoint.listen(self.factory).addCallback(self._listens)
         listening.addErrback(failures.append)
@@ -166,10 +170,13 @@ class DatagramListener(Listener):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()  # type: ignore[no-untyped-call]
+        where = self.where
+        protocol: DatagramProtocol = self.protocol
+        if where.layers is not None:
+            clock = cast(IReactorTime, self._reactor)
+            protocol = where.layers.aroundDatagrams(protocol, clock, self.serviceName, self.detail)
         try:
-            self._listens(
-                listenDatagrams(self._reactor, self.where.port, self.protocol, self.where.interface)
-            )
+            self._listens(listenDatagrams(self._reactor, where.port, protocol, where.interface))
         except (CannotListenError, OSError, ValueError) as error:
             # A ValueError is Twisted's InvalidAddressError.
             raise self._cannot(Failure()) from error

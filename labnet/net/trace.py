@@ -65,6 +65,10 @@ class Event:
     note: str = ""
 
 
+#: Is told each event when it is there.
+Looker = Callable[["Conversation", Event], object]
+
+
 @dataclass(slots=True, eq=False)
 class Conversation:
     """
@@ -88,6 +92,8 @@ class Conversation:
     @ivar forgotten: events that are not kept any more, the first ones.
     @ivar bytesKept: in its events.
     @ivar events: what happened, in order.
+    @ivar redaction: what is hidden in it.
+    @ivar looker: is told its events, besides those who are told of all.
     """
 
     id: int
@@ -108,6 +114,8 @@ class Conversation:
     forgotten: int = 0
     bytesKept: int = 0
     events: deque[Event] = field(default_factory=deque)
+    redaction: Redaction = field(default=Redaction(), repr=False)
+    looker: Looker | None = field(default=None, repr=False)
     hiding: dict[Happening, Hiding] = field(default_factory=dict, repr=False)
 
     @property
@@ -133,10 +141,6 @@ class Bounds:
     conversationBytes: int = 256 * 1024
     events: int = 2000
     totalBytes: int = 32 * 1024 * 1024
-
-
-#: Is told each event when it is there.
-Looker = Callable[[Conversation, Event], object]
 
 
 class Trace:
@@ -170,16 +174,22 @@ class Trace:
         at: float,
         secure: bool = False,
         outgoing: bool = False,
+        redaction: Redaction | None = None,
+        looker: Looker | None = None,
     ) -> Conversation:
         """
         A connection is there, or a UDP peer has sent its first datagram.
 
         @param at: seconds since the epoch.
+        @param redaction: what to hide in this one, in place of what the trace hides.
+        @param looker: told the events of this one, in addition to those who L{subscribe}.
         @return: what the events are added to; the first one, C{OPENED}, is there already.
         """
         conversation = Conversation(
             self._next, service, detail, transport, local, peer, at, secure, outgoing
         )
+        conversation.redaction = self.redaction if redaction is None else redaction
+        conversation.looker = looker
         self._next += 1
         self._all[conversation.id] = conversation
         self.add(conversation, Happening.OPENED, at)
@@ -218,8 +228,11 @@ class Trace:
         self._bound(conversation)
         if what is Happening.CLOSED:
             self._closed(conversation)
+        if conversation.looker is not None and not self._tell(conversation.looker, conversation, event):
+            conversation.looker = None
         for looker in self._lookers:
-            self._tell(looker, conversation, event)
+            if not self._tell(looker, conversation, event):
+                self._leave(looker)
 
     def subscribe(self, callback: Looker) -> Callable[[], None]:
         """
@@ -242,11 +255,11 @@ class Trace:
     def _kept(self, conversation: Conversation, what: Happening, data: bytes) -> bytes:
         """The beginning of a piece, without secrets."""
         most = self.bounds.pieceBytes
-        if not self.redaction:
+        if not conversation.redaction:
             return bytes(data[:most])
         hiding = conversation.hiding.get(what)
         if hiding is None or conversation.transport == "udp":
-            hiding = conversation.hiding[what] = self.redaction.begin()
+            hiding = conversation.hiding[what] = conversation.redaction.begin()
         kept, before = hiding.hide(bytes(data), most)
         if before:
             self._mend(conversation, what, before)
@@ -315,12 +328,14 @@ class Trace:
 
     # Who looks on.
 
-    def _tell(self, looker: Looker, conversation: Conversation, event: Event) -> None:
+    def _tell(self, looker: Looker, conversation: Conversation, event: Event) -> bool:
+        """Tell one; whether that one can be told again."""
         try:
             looker(conversation, event)
         except Exception:
-            self._leave(looker)
             self.log.failure("a bug in what looks at the trace; it is told no more")
+            return False
+        return True
 
     def _leave(self, looker: Looker) -> None:
         self._lookers = tuple(other for other in self._lookers if other is not looker)

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import (
     ISSLTransport,
     IStreamServerEndpoint,
 )
+from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +23,6 @@ from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.endpoints import DatagramAddress, describe
 from labnet.net.limits import Limits
 from labnet.net.outcome import ClientError, ExitStatus
-from labnet.net.secure import SecureConnection
 from labnet.net.sockets import SocketOptions
 from labnet.netcat.datagrams import DatagramPeer
 from labnet.netcat.session import Session
@@ -67,7 +67,7 @@ class PeerConnection(ServiceConnection):
             self._session.narrate(f"{self.label} has connected, from {self.peer} to {here}")
         else:
             self._session.narrate(f"connected to {self.peer}, from {here}")
-        if not isinstance(self.transport, SecureConnection):
+        if not self._secure:
             self._session.peerOpened(self)
 
     def handshakeCompleted(self) -> None:
@@ -102,7 +102,12 @@ class PeerConnection(ServiceConnection):
 
     @property
     def _ending(self) -> str:
-        return "TLS close_notify" if isinstance(self.transport, SecureConnection) else "FIN"
+        return "TLS close_notify" if self._secure else "FIN"
+
+    @property
+    def _secure(self) -> bool:
+        """Whether a L{labnet.net.secure.SecureConnection} is below, with whatever layers in between."""
+        return hasattr(self.transport, "agreement")
 
     def watchTime(self, now: float) -> None:
         """A netcat that has waited long enough tells why it ends."""
@@ -229,7 +234,9 @@ async def _listen(
     idleTimeout: float,
 ) -> IListeningPort:
     if isinstance(place, DatagramAddress):
-        peer = DatagramPeer(reactor, session, idleTimeout=idleTimeout)
+        peer: DatagramProtocol = DatagramPeer(reactor, session, idleTimeout=idleTimeout)
+        if place.layers is not None:
+            peer = place.layers.aroundDatagrams(peer, reactor, factory.service)
         port: IListeningPort = reactor.listenUDP(
             place.port, peer, interface=place.interface, maxPacketSize=65536
         )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.net.console import Console
 from labnet.net.endpoints import DatagramAddress
+from labnet.net.layers import LayeredEndpoint
 from labnet.net.options import CommandOptions, ServerOptions, UsageError, globalReactor, number
 from labnet.net.outcome import ExitStatus
 from labnet.net.secure import BadCertificate, SecureServerEndpoint, serverStreams
@@ -136,7 +137,13 @@ async def serve(reactor: Any, options: Options, console: Console) -> ExitStatus:
     if options["tls"]:
         streams, fingerprint = serverStreams(options["cert"], options["key"])
         session.narrate(f"our certificate's SHA-256 is {fingerprint}")
-        places = [SecureServerEndpoint(reactor, streams, place) for place in places]
+        # The layers are above TLS, where the bytes are plain.
+        places = [
+            LayeredEndpoint(
+                SecureServerEndpoint(reactor, streams, place.endpoint), options.layers, reactor, "netcat"
+            )
+            for place in places
+        ]
     return await converse(reactor, session, places, limits=options.limits, sockets=options.sockets)
 
 

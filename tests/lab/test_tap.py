@@ -55,7 +55,8 @@ def built(parsed: Options) -> list[tuple[str, str, object]]:
 
 def ports(parsed: Options) -> list[int]:
     return [
-        where.port if isinstance(where, DatagramAddress) else where._port for _, _, where in built(parsed)
+        where.port if isinstance(where, DatagramAddress) else where.endpoint._port
+        for _, _, where in built(parsed)
     ]
 
 

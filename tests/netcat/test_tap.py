@@ -43,7 +43,7 @@ def test_theListeningSideIsNotInTheLab() -> None:
 
 def test_theListeningSideListensOnLoopback() -> None:
     (listening,) = server().listening
-    assert listening.where._interface == "127.0.0.1"  # type: ignore[union-attr]
+    assert listening.where.endpoint._interface == "127.0.0.1"  # type: ignore[union-attr]
 
 
 def test_defaults() -> None:

@@ -1,0 +1,155 @@
+"""
+What stands between a service's transports and its protocols, without either knowing of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import DatagramProtocol
+from zope.interface import implementer
+
+from labnet.net.layer import innermost
+from labnet.net.redaction import Redaction
+from labnet.net.trace import Looker, Trace
+from labnet.net.tracing import Recorder, TracedDatagrams, TracedFactory
+
+__all__ = ["LayeredClientEndpoint", "LayeredEndpoint", "Layers"]
+
+
+@dataclass(slots=True)
+class Layers:
+    """
+    The layers of one service. Nearest to the wire is the trace, which so sees what really goes over it,
+    inside of TLS. With none of them a protocol is left as it is, and nothing is paid.
+
+    They are looked at when the service begins to listen.
+
+    @ivar trace: records every connection; L{None}: nobody does.
+    @ivar redaction: what to hide of them in the trace; L{None}: what it always hides.
+    @ivar looker: told the events of this service, whoever else is told what is in the trace.
+    """
+
+    trace: Trace | None = None
+    redaction: Redaction | None = None
+    looker: Looker | None = None
+
+    def around(
+        self,
+        factory: IProtocolFactory,
+        clock: IReactorTime,
+        service: str,
+        detail: str = "",
+        *,
+        outgoing: bool = False,
+    ) -> IProtocolFactory:
+        """
+        A factory with the layers around its protocols, or the same if there are none.
+
+        @param outgoing: whether the connections are made by us.
+        """
+        # From the protocol to the wire: each is around those before.
+        recorder = self._recorder(clock, service, detail, outgoing)
+        if recorder is not None:
+            factory = cast(IProtocolFactory, TracedFactory(factory, recorder))
+        return factory
+
+    def aroundDatagrams(
+        self, protocol: DatagramProtocol, clock: IReactorTime, service: str, detail: str = ""
+    ) -> DatagramProtocol:
+        """The same for the protocol of a port for datagrams."""
+        recorder = self._recorder(clock, service, detail, False)
+        if recorder is not None:
+            protocol = TracedDatagrams(protocol, recorder)
+        return protocol
+
+    def _recorder(self, clock: IReactorTime, service: str, detail: str, outgoing: bool) -> Recorder | None:
+        if self.trace is None:
+            return None
+        return Recorder(
+            self.trace,
+            clock,
+            service,
+            detail,
+            outgoing=outgoing,
+            redaction=self.redaction,
+            looker=self.looker,
+        )
+
+
+@implementer(IStreamServerEndpoint)
+class LayeredEndpoint:
+    """
+    Listens on another endpoint, with layers around each protocol.
+
+    @ivar endpoint: where.
+    @ivar layers: which.
+    @param clock: measures the time for them.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        layers: Layers,
+        clock: IReactorTime,
+        service: str = "",
+        detail: str = "",
+    ) -> None:
+        self.endpoint = endpoint
+        self.layers = layers
+        self._clock = clock
+        self.named(service, detail)
+
+    def named(self, service: str, detail: str) -> None:
+        """Whose connections they are, in what the layers tell."""
+        self._names = (service, detail)
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen."""
+        return self.endpoint.listen(self.layers.around(protocolFactory, self._clock, *self._names))
+
+
+@implementer(IStreamClientEndpoint)
+class LayeredClientEndpoint:
+    """
+    Connects to another endpoint, with layers around the protocol.
+
+    @param endpoint: where to.
+    @param layers: which.
+    @param clock: measures the time for them.
+    @param service: who connects.
+    @param detail: what for.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        layers: Layers,
+        clock: IReactorTime,
+        service: str,
+        detail: str = "",
+    ) -> None:
+        self._endpoint = endpoint
+        self._layers = layers
+        self._clock = clock
+        self._names = (service, detail)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """
+        Connect.
+
+        @return: fires with the protocol of the factory, without its layers.
+        """
+        factory = self._layers.around(protocolFactory, self._clock, *self._names, outgoing=True)
+        connecting = self._endpoint.connect(factory)
+        return connecting if factory is protocolFactory else connecting.addCallback(innermost)
