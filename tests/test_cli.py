@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -155,10 +156,10 @@ def test_aReaderThatHasGoneIsNoTraceback() -> None:
 
 
 def test_theModuleIsTheSameCommand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """C{python -m labnet} calls the same function as the console script."""
+    """C{python -m labnet}, which runs this file, calls the same function as the console script."""
     calls: list[bool] = []
     monkeypatch.setattr(cli, "main", lambda: calls.append(True))
-    runpy.run_module("labnet", run_name="__main__")
+    runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")
     assert calls == [True]
 
 

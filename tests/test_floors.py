@@ -139,7 +139,7 @@ CONNECTED = {
 TAPS = {
     "accessoptions", "checksumtap", "clienttap", "journaloptions", "ruleoptions", "tap", "workeroptions",
 }  # fmt: skip
-TOP = {"__main__", "cli"}
+TOP = {"__main__", "cli", "pytestplugin"}
 
 #: What reads a clock, opens a socket or runs something else: nothing of the kind on the pure floor.
 IMPURE = {
@@ -166,6 +166,8 @@ def floorOf(module: str) -> Floor | None:
         return Floor.PURE
     if rooms[:1] == ["net"]:
         return Floor.NET
+    if rooms[:1] == ["testing"]:
+        return Floor.CONNECTED
     if rooms[:1] == ["lab"] or (name in TOP and not rooms):
         return Floor.TOP
     if name in TAPS:
