@@ -4,8 +4,8 @@ One of several processes that serve together: what L{labnet.net.workers} starts.
     python -m labnet.net.worker NUMBER REACTOR TAP FOLDER SOCKETS [OPTIONS]
 
 Descriptor 0 is a pipe to which nothing is written: when it ends, the supervisor has, and so does this.
-Into descriptor 3 go lines of JSON: C{{"ready": true}}, and what would go into the log. The sockets to serve
-follow from 4 on.
+Into descriptor 3 go lines of JSON: C{{"ready": true}}, then C{{"alive": true}} every few seconds, and what
+would go into the log. The sockets to serve follow from 4 on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from twisted.application.service import IService
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.fdesc import readFromFD, setNonBlocking, writeToFD
 from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
 from twisted.python.failure import Failure
 from twisted.python.reflect import namedModule
@@ -31,11 +32,13 @@ from zope.interface import implementer
 from labnet.net.logs import jsonLogObserver
 from labnet.net.options import globalReactor
 
-__all__ = ["CHANNEL", "LIFELINE", "SOCKETS", "Channel", "Lifeline", "Outlet", "main"]
+__all__ = ["BEAT", "CHANNEL", "LIFELINE", "SOCKETS", "Channel", "Lifeline", "Outlet", "main"]
 
 LIFELINE = 0
 CHANNEL = 3
 SOCKETS = 4
+#: Seconds between two signs of life.
+BEAT = 5.0
 
 #: Bytes of the log that wait for a supervisor that is slow to write it; beyond that lines are left out.
 _MOST_WAITING = 2**20
@@ -74,6 +77,11 @@ class Channel(FileDescriptor):
             self.write(f'{{"level": "warn", "text": "{left} lines of the log are left out"}}\n')
         self._waiting += len(data)
         super().write(data)
+
+    def beat(self) -> None:
+        """Give a sign of life, unless what waits is one."""
+        if not self._waiting:
+            self.write('{"alive": true}\n')
 
     def writeSomeData(self, data: bytes) -> int | Exception:
         written: int | Exception = writeToFD(self._descriptor, data)
@@ -178,6 +186,9 @@ class _Process:
     def _serves(self) -> None:
         self._channel.write('{"ready": true}\n')
         self._outlet.serving = True
+        beating = LoopingCall(self._channel.beat)
+        beating.clock = self._reactor
+        beating.start(BEAT, now=False)
 
     def _on(self, number: int, call: Callable[[], object]) -> None:
         signal.signal(number, lambda number, frame: self._reactor.callFromThread(call))

@@ -22,18 +22,22 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import LoopingCall
 from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
 
 from labnet.net.hangup import onHangup
 from labnet.net.service import endProcessWith, listeners
-from labnet.net.worker import CHANNEL, LIFELINE, SOCKETS
+from labnet.net.worker import BEAT, CHANNEL, LIFELINE, SOCKETS
 
 __all__ = ["Command", "Workers", "onSignal"]
 
 #: Seconds that a worker must have served for its end to be the first again.
 _STEADY = 60.0
 _LONGEST_DELAY = 30.0
+#: Beats without a sign of life after which a worker is killed; and how many until it serves.
+_MOST_SILENT = 6
+_SLOWEST_START = 12
 #: Seconds beyond the grace time after which a worker that was asked to stop is killed.
 _SLACK = 5.0
 #: Bytes without an end of line that are kept of what a worker writes.
@@ -95,6 +99,7 @@ class _Worker(ProcessProtocol):
         self.lastWords = ""
         self._workers = workers
         self._since = 0.0
+        self._silent = 0
         self._reloadWhenReady = False
         self._rows = _Lines()
         self._errors = _Lines()
@@ -105,6 +110,7 @@ class _Worker(ProcessProtocol):
         self._restart = None
         self.alive, self.ready, self.lastWords, self._reloadWhenReady = True, False, "", False
         self._rows, self._errors = _Lines(), _Lines()
+        self._silent = 0
         try:
             self._workers.spawn(self)
         except OSError as error:
@@ -124,6 +130,21 @@ class _Worker(ProcessProtocol):
         else:
             self._reloadWhenReady = True
 
+    def watch(self) -> None:
+        """
+        Called with every beat: kill it if it has hung. Beats are counted and not seconds, for a supervisor
+        that was held up itself has to hear first what its workers have said meanwhile.
+        """
+        self._silent += 1
+        if self.alive and self._silent == (_MOST_SILENT if self.ready else _SLOWEST_START):
+            self.log.error(
+                "worker {worker} (pid {pid}) has not said a word for {seconds:g} s; it is killed",
+                worker=self.number,
+                pid=self.pid,
+                seconds=self._silent * BEAT,
+            )
+            self.send("KILL")
+
     def stop(self) -> None:
         """Ask it to end, and have no other."""
         restart, self._restart = self._restart, None
@@ -139,6 +160,7 @@ class _Worker(ProcessProtocol):
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == CHANNEL:
+            self._silent = 0
             for line in self._rows.take(data):
                 self._row(line)
             return
@@ -173,7 +195,7 @@ class _Worker(ProcessProtocol):
     def _row(self, line: bytes) -> None:
         try:
             row = json.loads(line)
-            ready = row.get("ready", False)
+            ready, alive = row.get("ready", False), row.get("alive", False)
             level = LogLevel.lookupByName(row.get("level", "info"))
             source, text = row.get("source") or self.log.namespace, row.get("text", "")
         except (ValueError, AttributeError, InvalidLogLevelError):
@@ -181,6 +203,7 @@ class _Worker(ProcessProtocol):
             return
         if ready:
             self._isReady()
+        if ready or alive:
             return
         fields = {name: row[name] for name in row.keys() - _OURS}
         form = "worker {worker}: {text}" + ("\n{failure}" if "failure" in row else "")
@@ -248,7 +271,8 @@ class Workers(MultiService):
     Starts the workers, has another in place of each that ends, and passes on what concerns all. Its
     children are the listeners, whose ports do not accept (L{labnet.net.inheritance.Holding}).
 
-    A worker that ends is replaced at once. If that happens again before it has served for a minute it is
+    A worker that ends is replaced at once, and one that gives no sign of life for half a minute is made to
+    end. If that happens again before it has served for a minute it is
     after 1, 2, 4 ... 30 seconds. If at the start none comes up the process ends with status 1.
 
     C{SIGHUP} goes to all of them. When the service stops they are asked to, and have the grace time and a
@@ -289,6 +313,8 @@ class Workers(MultiService):
         self._restoring: list[Callable[[], object]] = []
         self._killing: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
+        self._watching = LoopingCall(self._watch)
+        self._watching.clock = reactor
 
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
@@ -299,9 +325,14 @@ class Workers(MultiService):
     def _start(self) -> None:
         if self.running:
             self._restoring.append(self._onHangup(self.clock, self.reload))
+            self._watching.start(BEAT, now=False)
             for worker in self._workers:
                 if not self.stopping:
                     worker.start()
+
+    def _watch(self) -> None:
+        for worker in self._workers:
+            worker.watch()
 
     def spawn(self, worker: _Worker) -> None:
         """Start a process for one of the places."""
@@ -331,7 +362,7 @@ class Workers(MultiService):
         """
         if self.anyReady or any(worker.alive for worker in self._workers):
             return False
-        self.stopping = True
+        self._stopWatching()
         for worker in self._workers:
             worker.stop()
         self.log.error("no worker came up: {reason}", reason=reason)
@@ -339,8 +370,13 @@ class Workers(MultiService):
         self.clock.stop()
         return True
 
-    def stopService(self) -> Deferred[None]:
+    def _stopWatching(self) -> None:
         self.stopping = True
+        if self._watching.running:
+            self._watching.stop()
+
+    def stopService(self) -> Deferred[None]:
+        self._stopWatching()
         closed = maybeDeferred(super().stopService)
         stopped: Deferred[None] = Deferred()
         self._stopped = stopped

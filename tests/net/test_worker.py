@@ -107,6 +107,16 @@ def test_withNobodyToReadItSaysNothing(reactor: Descriptors, pipe: Pipe) -> None
     assert channel not in reactor.writers
 
 
+def test_itIsAliveUnlessItHasSaidSoAlready(reactor: Descriptors, pipe: Pipe) -> None:
+    """What waits says the same, and is read first; nothing is counted as left out."""
+    channel = Channel(reactor, pipe.into)
+    channel.beat()
+    channel.beat()
+    assert written(channel, reactor, pipe) == b'{"alive": true}\n'
+    channel.beat()
+    assert written(channel, reactor, pipe) == b'{"alive": true}\n'
+
+
 def test_theLastWordsAreWritten(reactor: Descriptors, pipe: Pipe) -> None:
     """The reactor has stopped, and what waits still goes out."""
     channel = Channel(reactor, pipe.into)

@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from labnet.net.worker import CHANNEL, LIFELINE
+from labnet.net.worker import BEAT, CHANNEL, LIFELINE
 from labnet.net.workers import Command, Workers, onSignal
 
 
@@ -197,6 +197,45 @@ def test_thatThereCanBeNoMoreProcessesMayPass(world: World) -> None:
     world.reactor.exhausted = False
     world.reactor.advance(1)
     assert len(world.processes) == 3
+
+
+def test_whoSaysNothingIsKilledAndReplaced(world: World) -> None:
+    """A worker that hangs does not answer a polite signal either; the other says something."""
+    silent, lively = world.processes
+    silent.ready()
+    lively.ready()
+    for _ in range(12):
+        world.reactor.advance(BEAT)
+        lively.says(alive=True)
+        if silent.signals:
+            break
+    assert silent.signals == ["KILL"]
+    assert lively.signals == []
+    assert "worker 1 (pid 100) has not said a word for 30 s; it is killed" in world.lines
+    silent.end(signalNumber=signal.SIGKILL)
+    world.reactor.advance(0)
+    assert len(world.processes) == 3
+    assert not [line for line in world.lines if "alive" in line]
+
+
+def test_whoHasNotComeUpHasMoreTime(world: World) -> None:
+    """A machine may be busy; but a file of rules that can never be read does not keep a place for ever."""
+    world.processes[1].ready()
+    beats = 0
+    while not world.processes[0].signals:
+        beats += 1
+        world.reactor.advance(BEAT)
+        world.processes[1].says(alive=True)
+    assert beats * BEAT == 60
+    assert "worker 1 (pid 100) has not said a word for 60 s; it is killed" in world.lines
+
+
+def test_aSupervisorThatSleptDoesNotBlameTheWorkers(world: World) -> None:
+    """After a long pause of its own, it listens first."""
+    for process in world.processes:
+        process.ready()
+    world.reactor.advance(10_000.0)
+    assert [process.signals for process in world.processes] == [[], []]
 
 
 def test_allStopTogether(world: World) -> None:
