@@ -33,6 +33,7 @@ from labnet.proxy.wire import (
     Fields,
     HeadReader,
     ResponseHead,
+    Version,
     parseResponseHead,
 )
 
@@ -41,6 +42,8 @@ __all__ = ["OriginConnection", "OriginFactory", "OriginPool", "ResponseReceiver"
 
 #: Before a final response: with one every 20 seconds that is half an hour.
 _MOST_INTERIM = 100
+#: Of so many origins it is remembered that they speak HTTP/1.1.
+_MOST_MODERN = 4_096
 
 
 class ResponseReceiver(Interface):
@@ -267,6 +270,8 @@ class OriginConnection(Protocol):
         head = parseResponseHead(raw, self._pool.heads.fields)
         assert self._receiver is not None
         checkConnection(head.fields)
+        if self.exchanges == 1:
+            self._pool.heard(self.origin, head.version)
         if head.status < 200:
             self._interim += 1
             if self._interim > _MOST_INTERIM:
@@ -380,6 +385,7 @@ class OriginPool:
         self._idleTimeout = idleTimeout
         self._idle: dict[Origin, list[OriginConnection]] = {}
         self._idleCount = 0
+        self._modern: dict[Origin, None] = {}
         self._sweep: IDelayedCall | None = None
         self._closed = False
         self.open = self.made = self.reused = 0
@@ -420,6 +426,18 @@ class OriginPool:
         self._idleCount += 1
         if self._sweep is None:
             self._sweep = self.clock.callLater(self._idleTimeout / 2, self._sweepNow)
+
+    def heard(self, origin: Origin, version: Version) -> None:
+        """An origin has said for the first time on a connection which version it speaks."""
+        self._modern.pop(origin, None)
+        if version is Version.HTTP11:
+            if len(self._modern) >= _MOST_MODERN:
+                del self._modern[next(iter(self._modern))]
+            self._modern[origin] = None
+
+    def readsChunks(self, origin: Origin) -> bool:
+        """Whether a request for the origin may be chunked: it has spoken HTTP/1.1 (RFC 9112, 6.1)."""
+        return origin in self._modern
 
     def forget(self, connection: OriginConnection) -> None:
         """A connection does not wait any more: it is used, or gone."""

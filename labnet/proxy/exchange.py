@@ -141,7 +141,10 @@ class Exchange:
         """Begin: look at the request if requests are looked at, and reach for the origin."""
         rules = self._choice.forBody(self.head.fields)
         if not rules:
-            self.reach()
+            if isinstance(self._body, ChunkedBody) and not self._pool.readsChunks(self._next):
+                self._holdRequest(())
+            else:
+                self.reach()
             return
         try:
             found = requestFinding(rules, self.head)
@@ -159,7 +162,8 @@ class Exchange:
         fields = self.head.fields
         try:
             upload = self._upload = HeldUpload(self, fields, rules, self._policy)
-            self.inspectors.append(upload.inspector)
+            if upload.inspector is not None:
+                self.inspectors.append(upload.inspector)
         except Undecodable as problem:
             self.refuse(415, f"the request's body can not be looked at: {problem}")
             return
@@ -181,13 +185,17 @@ class Exchange:
     def reach(self, fresh: bool = False) -> None:
         """Reach for the origin; C{fresh}: not over a connection that was used before."""
         self._reachingAt = self.progressAt
-        origin = self.route.hop or self.route.origin
+        origin = self._next
         waiting = None if fresh else self._pool.take(origin)
         if waiting is not None:
             self._reached(waiting)
         else:
             self._connecting = Deferred.fromCoroutine(self._connect(origin))
             self._connecting.addErrback(self._unreachable)
+
+    @property
+    def _next(self) -> Origin:
+        return self.route.hop or self.route.origin
 
     async def _connect(self, where: Origin) -> None:
         origin = await self._pool.make(where)

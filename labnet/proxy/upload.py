@@ -136,13 +136,13 @@ class StreamedUpload(Upload):
 
 class HeldUpload(Upload):
     """
-    Holds the body until all of it has been looked at; then it goes to the origin with its length.
+    Holds the body until all of it has been looked at and its length is known; then it goes to the origin.
 
     @param fields: of the request; they say in which content codings and charset the body is.
-    @param rules: what must not be in it.
+    @param rules: what must not be in it; without any it is not looked at.
     @raise Undecodable: one of those is not known to us, or this is a part of something whose other parts
         may never come by.
-    @ivar inspector: what looks at it.
+    @ivar inspector: what looks at it; L{None} where nobody does.
     """
 
     repeatable = True
@@ -151,10 +151,12 @@ class HeldUpload(Upload):
         self, exchange: Uploading, fields: Fields, rules: tuple[Rule, ...], policy: Policy
     ) -> None:
         self._exchange = exchange
-        if b"content-range" in fields:
-            raise Undecodable("a part of the whole (Content-Range)")
-        codings, types = fields.tokens(b"content-encoding"), fields.values(b"content-type")
-        self.inspector = MeasuredInspector(rules, codings, policy.decoding, types)
+        self.inspector: MeasuredInspector | None = None
+        if rules:
+            if b"content-range" in fields:
+                raise Undecodable("a part of the whole (Content-Range)")
+            codings, types = fields.tokens(b"content-encoding"), fields.values(b"content-type")
+            self.inspector = MeasuredInspector(rules, codings, policy.decoding, types)
         self._rules = rules
         self._most = policy.holding.disk
         self._spool = Spool(policy.holding.memory)
@@ -166,7 +168,7 @@ class HeldUpload(Upload):
 
     def received(self, content: bytes) -> None:
         try:
-            found = self.inspector.feed(content)
+            found = self.inspector.feed(content) if self.inspector is not None else None
             self._spool.write(content)
         except Undecodable as problem:
             self._exchange.refuse(415, f"the request's body can not be looked at: {problem}")
@@ -176,13 +178,11 @@ class HeldUpload(Upload):
             if found is not None:
                 self._exchange.blocked(replace(found, where="request"))
             elif self._spool.size > self._most:
-                self._exchange.refuse(413, f"the request's body has over {self._most} bytes")
+                self._tooLong()
 
     def ended(self, trailers: Fields) -> None:
         try:
-            found = self.inspector.rest() or search(self._rules, trailers.encode(), "request")
-            if found is None:
-                self.inspector.end()
+            found = self._rest(trailers)
         except Undecodable as problem:
             self._exchange.refuse(415, f"the request's body can not be looked at: {problem}")
             return
@@ -191,6 +191,21 @@ class HeldUpload(Upload):
             return
         self.size = self._spool.size
         self._exchange.reach()
+
+    def _rest(self, trailers: Fields) -> Finding | None:
+        if self.inspector is None:
+            return None
+        found = self.inspector.rest() or search(self._rules, trailers.encode(), "request")
+        if found is None:
+            self.inspector.end()
+        return found
+
+    def _tooLong(self) -> None:
+        if self.inspector is not None:
+            self._exchange.refuse(413, f"the request's body has over {self._most} bytes")
+        else:
+            why = f"a body of over {self._most} bytes has to say its length: the origin may not know chunks"
+            self._exchange.refuse(411, why)
 
     def sendTo(self, origin: OriginConnection) -> None:
         def lost(problem: OSError) -> None:

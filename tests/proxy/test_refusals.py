@@ -55,7 +55,9 @@ def test_aGoodRequestBeforeABadOne(makeWorld: MakeWorld) -> None:
 
 def test_aBadChunkInTheMiddleOfAnUpload(makeWorld: MakeWorld) -> None:
     """400 to the client, and the origin's connection breaks, so that it can not take it for the whole."""
-    client, origin = makeWorld().exchange(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    client, origin = makeWorld().exchange(POST + b"Content-Length: 0\r\n\r\n", ok(b"HTTP/1.1"))
+    client.take()
+    client.says(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
     client.says(b"zz\r\n")
     assert status(client.take()) == 400
     assert origin.aborted

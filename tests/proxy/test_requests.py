@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from labnet.proxy.policy import Holding, Policy
-from tests.proxy.world import GET, POST, MakeWorld, ok, status
+from tests.proxy.world import GET, POST, SMALL, MakeWorld, ok, status
 
 # Bodies of requests
 
@@ -29,12 +29,67 @@ def test_anUploadIsStreamed(makeWorld: MakeWorld) -> None:
     assert not client.closed
 
 
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"003;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: z\r\n\r\n"
+OLD = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
 def test_aChunkedUploadStaysChunked(makeWorld: MakeWorld) -> None:
-    """Chunks are taken apart and made anew: no extension and no odd spelling goes on."""
-    client, origin = makeWorld().exchange(POST + b"Transfer-Encoding: chunked\r\n\r\n003;x=y\r\nabc\r\n")
-    client.says(b"2\r\nde\r\n0\r\n\r\n")
-    _, _, body = origin.take().partition(b"\r\n\r\n")
-    assert body == b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    """
+    To an origin that has shown that it speaks HTTP/1.1. Chunks are taken apart and made anew: no
+    extension and no odd spelling goes on.
+    """
+    client, origin = makeWorld().exchange(POST + b"Content-Length: 0\r\n\r\n", ok(b"1.1"))
+    origin.take()
+    client.says(CHUNKED + CHUNKS[:14])
+    assert origin.take().endswith(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    client.says(CHUNKS[14:])
+    assert origin.take() == b"2\r\nde\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("known", [b"", OLD], ids=["unknown", "HTTP/1.0"])
+def test_aChunkedUploadToWhoMayNotKnowChunks(makeWorld: MakeWorld, known: bytes) -> None:
+    """It is held until its length is known, whatever is in it, and goes with that (RFC 9112, 6.1)."""
+    world = makeWorld()
+    if known:
+        world.exchange(POST + b"Content-Length: 0\r\n\r\n", known)
+    attempts = len(world.attempts)
+    client = world.client()
+    client.says(CHUNKED[:-2] + b"Content-Encoding: rot13\r\nExpect: 100-continue\r\n\r\n")
+    assert client.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.says(CHUNKS[:14])
+    assert len(world.attempts) == attempts
+    client.says(CHUNKS[14:])
+    asked = world.origin().take()
+    assert b"Transfer-Encoding" not in asked
+    assert asked.endswith(b"Content-Encoding: rot13\r\nContent-Length: 5\r\n\r\nabcde")
+
+
+def test_anOriginMayGrowOld(makeWorld: MakeWorld) -> None:
+    """What it said last counts; and it is this origin that said it."""
+    world = makeWorld()
+    modern = ok(b"1.1", b"Connection: close")
+    for answer, held in ((modern, False), (OLD, True), (modern, False)):
+        world.exchange(POST + b"Content-Length: 0\r\n\r\n", answer)
+        attempts = len(world.attempts)
+        client = world.client()
+        client.says(CHUNKED)
+        assert (len(world.attempts) == attempts) is held
+    client = world.client()
+    attempts = len(world.attempts)
+    client.says(CHUNKED.replace(b"o.example", b"p.example"))
+    assert len(world.attempts) == attempts
+
+
+def test_aChunkedUploadThatIsTooLongToHold(makeWorld: MakeWorld) -> None:
+    """Whoever says its length can send it: 411."""
+    world = makeWorld(replace(SMALL, rules=()))
+    client = world.client()
+    client.says(CHUNKED + b"3e8\r\n" + b"x" * 1_000 + b"\r\n")
+    assert client.take() == b""
+    client.says(b"1\r\nx\r\n")
+    assert status(client.take()) == 411
+    assert world.attempts == []
 
 
 def test_aSlowOriginHoldsTheUploadBack(makeWorld: MakeWorld) -> None:
