@@ -343,14 +343,15 @@ class Exchange:
             types = head.fields.values(b"content-type")
             inspector = MeasuredInspector(self._rules, codings, self._policy.decoding, types, cuts)
             self.inspectors.append(inspector)
-            if stream and (inspector.encoded or not cuts):
-                raise Undecodable("a stream without an end")
+            cuts = cuts and not inspector.encoded
+            if stream and not cuts and not self._policy.waitsForStreams:
+                raise Undecodable("a stream that may have no end")
         except Undecodable as problem:
             return self._streamed() if self.uninspectable(str(problem)) else None
         holding = self._policy.holding
-        if stream:
-            self.begin(None)
-        if cuts and not inspector.encoded:
+        if cuts:
+            if stream:
+                self.begin(None)
             return Cut(self, inspector, self._rules, None if stream else holding.memory)
         if not isinstance(body, LengthBody):
             self.heldSince = self._clock.seconds()

@@ -153,6 +153,11 @@ class Policy:
         choices = RuleSet(self.rules, self.allowances, self.inspectRequest)
         object.__setattr__(self, "choices", choices)
 
+    @property
+    def waitsForStreams(self) -> bool:
+        """Whether what may have no end is held in the hope of one, as long as a body may be held."""
+        return self.uninspectable is not Uninspectable.PASS and self.holding.seconds > 0
+
     def skips(self, head: ResponseHead) -> bool:
         """Whether the body of this response is of a type that is not looked at."""
         if not self.skipTypes:
