@@ -1,0 +1,398 @@
+"""
+The layer of one connection that breaks it on purpose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IProducer,
+    IProtocol,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from zope.interface import directlyProvides, implementer, providedBy
+
+from labnet.net.impairment import Action, Effect, StreamImpairment, told
+
+if TYPE_CHECKING:
+    from labnet.net.connection import Transport
+    from labnet.net.faulting import FaultyFactory
+
+__all__ = ["FaultyConnection"]
+
+#: Actions of one direction in one turn of the reactor; the other connections have their turn, too.
+_AT_ONCE = 1_000
+#: Seconds until a producer that had nothing to say is asked again.
+_ASK_AGAIN = 0.01
+
+
+@implementer(IPushProducer)
+class _Flow:
+    """
+    One direction of a connection: lets its impairment act when it is due, and holds its source back when
+    enough is held. To the transport that it writes to it is a producer.
+
+    @param perform: does what an action says.
+    @param moved: called whenever something may have changed; with whether the source has to wait.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        impairment: StreamImpairment,
+        perform: Callable[[Action], object],
+        moved: Callable[[bool], object],
+        failed: Callable[[], object],
+    ) -> None:
+        self.impairment = impairment
+        self._clock = clock
+        self._perform = perform
+        self._moved = moved
+        self._failed = failed
+        self._timer: IDelayedCall | None = None
+        self._pumping = False
+        self._blocked = False
+        self._stopped = False
+
+    def received(self, data: bytes) -> None:
+        """A piece has come."""
+        self.impairment.received(data, self._clock.seconds())
+        self.pump()
+
+    def ended(self, how: Effect) -> None:
+        """The source has ended."""
+        self.impairment.ended(how, self._clock.seconds())
+        self.pump()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the source has to wait."""
+        return self._blocked or self.impairment.full
+
+    def pump(self) -> None:
+        """Do what is due."""
+        if self._pumping or self._stopped:
+            return
+        self._pumping = True
+        try:
+            for _ in range(_AT_ONCE):
+                action = None if self._blocked else self.impairment.take(self._clock.seconds())
+                if action is None:
+                    break
+                self._perform(action)
+                if self._stopped:
+                    return
+        except Exception:
+            self.log.failure("a bug in what is behind the faults")
+            self._failed()
+            return
+        finally:
+            self._pumping = False
+        self._schedule()
+        self._moved(self.waits)
+
+    def _schedule(self) -> None:
+        at = None if self._blocked else self.impairment.nextAt()
+        timer, self._timer = self._timer, None
+        if at is not None:
+            delay = max(0.0, at - self._clock.seconds()) if at > -math.inf else 0.0
+            if timer is not None and timer.active():
+                timer.reset(delay)
+                self._timer = timer
+            else:
+                self._timer = self._clock.callLater(delay, self._wake)
+        elif timer is not None and timer.active():
+            timer.cancel()
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.pump()
+
+    # Who receives has enough, and wants more.
+
+    def pauseProducing(self) -> None:
+        """Pass nothing on."""
+        self._blocked = True
+        self.pump()
+
+    def resumeProducing(self) -> None:
+        """Pass on what has waited."""
+        self._blocked = False
+        self.pump()
+
+    def stopProducing(self) -> None:
+        """Nothing more is passed on."""
+        self._stopped = True
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+@implementer(IHalfCloseableProtocol)
+class FaultyConnection(ProtocolWrapper):
+    """
+    Stands between a transport and a protocol. A direction without an impairment is not touched.
+
+    @param inward: what is done to what the peer sends; L{None} for nothing.
+    @param outward: likewise, to what the protocol writes.
+    @param number: of the connection, for the log; from 1.
+    @param line: the faults that do the same again.
+    """
+
+    factory: FaultyFactory
+    transport: Transport
+    wrappedProtocol: IProtocol
+
+    def __init__(
+        self,
+        factory: FaultyFactory,
+        wrappedProtocol: IProtocol,
+        inward: StreamImpairment | None,
+        outward: StreamImpairment | None,
+        number: int,
+        line: str,
+    ) -> None:
+        super().__init__(factory, wrappedProtocol)  # type: ignore[arg-type]
+        self.number = number
+        self.line = line
+        clock = factory.clock
+        self._inward = _Flow(clock, inward, self._doIn, self._readOrNot, self._abort) if inward else None
+        self._outward = _Flow(clock, outward, self._doOut, self._ask, self._abort) if outward else None
+        self._registered = False
+        self._inputEnded = False
+        self._paused = False
+        self._producer: IProducer | None = None
+        self._streaming = True
+        self._producerPaused = False
+        self._asking: IDelayedCall | None = None
+        self._ending: Effect | None = None
+        self._lost = False
+        self._why: Failure | None = None
+
+    # What the transport does.
+
+    def makeConnection(self, transport: Any) -> None:
+        directlyProvides(self, providedBy(transport))
+        Protocol.makeConnection(self, transport)
+        self.factory.registerProtocol(self)  # type: ignore[no-untyped-call]
+        if self._outward is not None:
+            self._registered = True
+            self.transport.registerProducer(self._outward, True)
+        self.wrappedProtocol.makeConnection(self)  # type: ignore[arg-type]
+        for flow in (self._inward, self._outward):
+            if flow is not None:
+                flow.pump()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._inward is None:
+            self.wrappedProtocol.dataReceived(data)
+        else:
+            self._inward.received(data)
+
+    def readConnectionLost(self) -> None:
+        """The peer has ended its half."""
+        self._inputEnded = True
+        if self._inward is None:
+            self._endInput()
+        else:
+            self._inward.ended(Effect.HALF_CLOSE)
+
+    def writeConnectionLost(self) -> None:
+        """Our half has ended."""
+        half = IHalfCloseableProtocol(self.wrappedProtocol, None)
+        if half is not None:
+            half.writeConnectionLost()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop()
+        self.factory.unregisterProtocol(self)  # type: ignore[no-untyped-call]
+        self.factory.ended(self)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self.wrappedProtocol.connectionLost(self._why or reason)
+
+    def _stop(self) -> None:
+        self._lost = True
+        for flow in (self._inward, self._outward):
+            if flow is not None:
+                flow.stopProducing()
+        asking, self._asking = self._asking, None
+        if asking is not None and asking.active():
+            asking.cancel()
+
+    # What the protocol does.
+
+    def write(self, data: bytes) -> None:
+        if self._outward is None:
+            self.transport.write(data)
+        else:
+            self._outward.received(bytes(data))
+
+    def writeSequence(self, data: list[bytes]) -> None:
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        self.disconnecting = 1
+        self._end(Effect.CLOSE)
+
+    def loseWriteConnection(self) -> None:
+        """End our half, after everything that was written."""
+        self._end(Effect.HALF_CLOSE)
+
+    def abortConnection(self) -> None:
+        """End the connection at once, with what is held."""
+        self.disconnecting = 1
+        self._abort()
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        if self._outward is None:
+            self.transport.registerProducer(producer, streaming)
+        elif self._producer is not None:
+            raise RuntimeError("there is a producer already")
+        elif self._lost:
+            producer.stopProducing()
+        else:
+            self._producer, self._streaming, self._producerPaused = producer, streaming, False
+            self._ask(self._outward.waits)
+
+    def unregisterProducer(self) -> None:
+        if self._outward is None:
+            self.transport.unregisterProducer()
+            return
+        self._producer = None
+        if self._ending is not None and not self._lost:
+            self._outward.ended(self._ending)
+
+    def pauseProducing(self) -> None:
+        """The protocol does not want to receive anything just now."""
+        if self._inward is None:
+            self.transport.pauseProducing()
+        else:
+            self._inward.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The protocol wants to receive again."""
+        if self._inward is None:
+            self.transport.resumeProducing()
+        else:
+            self._inward.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The protocol does not want to receive anything any more."""
+        self.loseConnection()
+
+    # In between.
+
+    def _doIn(self, action: Action) -> None:
+        self._note("in", action.note)
+        match action.effect:
+            case Effect.DATA:
+                self.wrappedProtocol.dataReceived(action.data)
+            case Effect.HALF_CLOSE:
+                self._endInput()
+            case Effect.CLOSE:
+                self.loseConnection()
+            case Effect.RESET:
+                self._reset(action.note)
+
+    def _doOut(self, action: Action) -> None:
+        self._note("out", action.note)
+        match action.effect:
+            case Effect.DATA:
+                self.transport.write(action.data)
+            case Effect.HALF_CLOSE if not ISSLTransport.providedBy(self.transport):
+                self._unregister()
+                self.transport.loseWriteConnection()
+            case Effect.HALF_CLOSE | Effect.CLOSE:  # TLS has no halves.
+                self._unregister()
+                self.transport.loseConnection()
+            case Effect.RESET:
+                self._reset(action.note)
+
+    def _unregister(self) -> None:
+        """A transport keeps a connection, or its half of it, open for as long as it has a producer."""
+        if self._registered:
+            self._registered = False
+            self.transport.unregisterProducer()
+
+    def _endInput(self) -> None:
+        half = IHalfCloseableProtocol(self.wrappedProtocol, None)
+        if half is not None:
+            half.readConnectionLost()
+        else:
+            self.loseConnection()
+
+    def _end(self, how: Effect) -> None:
+        if self._outward is None:
+            (self.transport.loseConnection if how is Effect.CLOSE else self.transport.loseWriteConnection)()
+        elif self._producer is not None:
+            self._ending = how  # A producer keeps the connection open, as it does below.
+        else:
+            self._outward.ended(how)
+
+    def _reset(self, note: str) -> None:
+        self._why = Failure(ConnectionLost(f"a fault on purpose: {note}"))
+        self._abort()
+
+    def _abort(self) -> None:
+        self._stop()
+        self.transport.abortConnection()
+
+    def _note(self, direction: str, note: str) -> None:
+        if note:
+            self.factory.happened(self, f"{direction}: {note}")
+
+    def _readOrNot(self, wait: bool) -> None:
+        """The transport is the source of what comes in."""
+        # To resume a stream that has ended would have its end reported again.
+        if wait != self._paused and not self._inputEnded and not self._lost:
+            self._paused = wait
+            (self.transport.pauseProducing if wait else self.transport.resumeProducing)()
+
+    def _ask(self, wait: bool) -> None:
+        """The protocol's producer is the source of what goes out."""
+        producer = self._producer
+        if producer is None:
+            return
+        if self._streaming:
+            if wait != self._producerPaused:
+                self._producerPaused = wait
+                pushing = cast(IPushProducer, producer)
+                (pushing.pauseProducing if wait else pushing.resumeProducing)()
+        elif not wait and self._asking is None and self._outward and not self._outward.impairment.held:
+            self._asking = self.factory.clock.callLater(0, self._pull)
+
+    def _pull(self) -> None:
+        """Ask a producer that has to be asked for each piece."""
+        self._asking = None
+        flow, producer = self._outward, self._producer
+        if producer is None or flow is None or self._lost or flow.waits:
+            return
+        before = flow.impairment.offset
+        cast(IPullProducer, producer).resumeProducing()
+        still = self._producer is producer and not self._lost and not flow.impairment.held
+        if still and self._asking is None:
+            delay = 0.0 if flow.impairment.offset > before else _ASK_AGAIN
+            self._asking = self.factory.clock.callLater(delay, self._pull)
+
+    def summary(self) -> str:
+        """What was done, in a few words; empty for nothing."""
+        directions = (("in", self._inward), ("out", self._outward))
+        parts = [(name, told(flow.impairment.done)) for name, flow in directions if flow is not None]
+        return "; ".join(f"{name}: {text}" for name, text in parts if text)
