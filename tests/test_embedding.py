@@ -1,5 +1,6 @@
 """
-Every example of C{docs/embedding.md} runs, and prints what stands below it.
+Every example of C{docs/embedding.md}, and of the pages on what stands around services, runs, and prints
+what stands below it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pytest
 from tests.documents import ROOT, Block, blocks
 from tests.integration.processes import ENVIRONMENT, PATIENCE, Twistd, labnet
 
-DOCUMENT = ROOT / "docs" / "embedding.md"
+DOCUMENTS = [ROOT / "docs" / "embedding.md", ROOT / "docs" / "faults.md"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,10 @@ class Example:
 
 
 def examples() -> list[Example]:
-    found = blocks(DOCUMENT)
     return [
         Example(block, after.text if after is not None and after.language == "text" else None)
+        for document in DOCUMENTS
+        for found in [blocks(document)]
         for block, after in zip(found, [*found[1:], None], strict=True)
         if block.language == "python"
     ]
