@@ -8,7 +8,7 @@ line, and bring all of them to an orderly end when the service stops.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,6 +33,7 @@ from zope.interface import implementer
 from labnet.net.endpoints import describe, peerHost
 from labnet.net.limits import Limits, PeerCount
 from labnet.net.logs import Tally, counted
+from labnet.net.metrics import Family
 from labnet.net.sockets import SocketOptions
 from labnet.net.tls import sentenceOf
 
@@ -367,6 +368,10 @@ class ServiceFactory(_Factory):
     def build(self) -> ServiceConnection:
         """A new connection; a subclass gives it what it needs."""
         return self.connectionClass()
+
+    def figures(self) -> Iterable[Family]:
+        """Its own figures, beside those that every service has; counted since it was asked first."""
+        return ()
 
     def buildProtocol(self, addr: IAddress | None) -> ServiceConnection | None:
         if self.settling:

@@ -7,6 +7,7 @@ party, stands here once; see C{docs/protocols/datagrams.md}.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import ClassVar
@@ -20,6 +21,7 @@ from twisted.logger import Logger
 from labnet.net.endpoints import withoutMapping
 from labnet.net.limits import DatagramLimits, RateLimit
 from labnet.net.logs import Tally, shown
+from labnet.net.metrics import Family
 
 __all__ = ["ServiceDatagramProtocol"]
 
@@ -41,6 +43,10 @@ class ServiceDatagramProtocol(DatagramProtocol):
     @param limits: how often, from how many.
     @ivar ownHost: the address it listens on, once it does.
     @ivar ownPort: the port it listens on, once it does; 0 before.
+    @ivar received: how many datagrams have come.
+    @ivar answered: how many answers were sent.
+    @ivar bytesIn: in the datagrams that have come.
+    @ivar bytesOut: in the answers.
     """
 
     noisy = False
@@ -53,7 +59,7 @@ class ServiceDatagramProtocol(DatagramProtocol):
         self.limits = limits or DatagramLimits()
         self.ownHost = ""
         self.ownPort = 0
-        self.answered = 0
+        self.received = self.answered = self.bytesIn = self.bytesOut = 0
         self.dropped = Tally(self.log, f"{self.service} datagrams dropped", clock)
         self._rate = RateLimit(self.limits)
         self._isRated = bool(self.limits.perSource or self.limits.total)
@@ -62,6 +68,10 @@ class ServiceDatagramProtocol(DatagramProtocol):
 
     def requestReceived(self, datagram: bytes, address: tuple[str, int]) -> None:
         """A datagram has come that may be answered."""
+
+    def figures(self) -> Iterable[Family]:
+        """Its own figures, beside those that every service has; counted since it was asked first."""
+        return ()
 
     # What a service does.
 
@@ -73,6 +83,7 @@ class ServiceDatagramProtocol(DatagramProtocol):
             self.drop("not sendable")
         else:
             self.answered += 1
+            self.bytesOut += len(datagram)
 
     def drop(self, reason: str) -> None:
         """Do not answer the datagram at hand. C{reason} is one of a small fixed set."""
@@ -93,6 +104,8 @@ class ServiceDatagramProtocol(DatagramProtocol):
         self.dropped.flush()
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        self.received += 1
+        self.bytesIn += len(datagram)
         objection = self._objection(datagram, addr)
         if objection is not None:
             self.drop(objection)

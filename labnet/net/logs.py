@@ -106,6 +106,8 @@ class Tally:
     @param what: what is counted, in the plural: C{"datagrams dropped"}.
     @param clock: what time it is.
     @param interval: seconds between lines.
+    @ivar total: how many there were.
+    @ivar counts: the same, by reason.
     """
 
     def __init__(
@@ -122,10 +124,12 @@ class Tally:
         self._waiting: dict[str, int] = {}
         self._call: IDelayedCall | None = None
         self.total = 0
+        self.counts: dict[str, int] = {}
 
     def add(self, reason: str, count: int = 1) -> None:
         """One more, or C{count} more, because of C{reason} (one of a small fixed set)."""
         self.total += count
+        self.counts[reason] = self.counts.get(reason, 0) + count
         self._waiting[reason] = self._waiting.get(reason, 0) + count
         if self._call is None:
             self._call = self._clock.callLater(self._interval, self.flush)

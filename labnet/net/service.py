@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
+from time import time
 from typing import Any, NoReturn, Protocol, cast
 
 from twisted.application.service import IService, IServiceCollection, MultiService, Service
@@ -56,6 +57,7 @@ class Listener(Service):
     @ivar serviceName: what it is, as in the catalogue.
     @ivar detail: which kind of it, or empty: a calculator's profile.
     @ivar port: the listening port, once there is one.
+    @ivar startedAt: when it began to listen, in seconds since 1970; L{None} before.
     """
 
     log = Logger()
@@ -64,6 +66,7 @@ class Listener(Service):
         self.serviceName = serviceName
         self.detail = detail
         self.port: IListeningPort | None = None
+        self.startedAt: float | None = None
 
     @property
     def address(self) -> str:
@@ -72,6 +75,7 @@ class Listener(Service):
 
     def _listens(self, port: IListeningPort) -> None:
         self.port = port
+        self.startedAt = time()
         self.log.info(
             "{service}{detail} listens on {address}",
             service=self.serviceName,

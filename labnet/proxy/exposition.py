@@ -1,18 +1,16 @@
 """
-Figures in the text format that Prometheus reads, made by its own library.
+A proxy's figures as those that Prometheus reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from labnet.net import exposition as net
+from labnet.net.metrics import Family, Kind
 from labnet.proxy.metrics import Snapshot
 
-if TYPE_CHECKING:
-    from prometheus_client import Metric
-
-__all__ = ["FAMILIES", "TIMES", "exposition", "processFigures"]
+__all__ = ["FAMILIES", "TIMES", "exposition", "families"]
 
 _PREFIX = "labnet_proxy_"
 
@@ -54,69 +52,35 @@ TIMES: tuple[tuple[str, str, str], ...] = (
     ("inspection", "inspection_seconds", "Spent looking at the bodies of one exchange."),
 )
 
-#: Figures of the process that are those of the first, or the least, and not a sum.
+#: Of the processes together the first one counts, and no sum.
 _STARTED = "process_start_time_seconds"
-_GROWING = "_total"
 
 
-def processFigures() -> dict[str, float]:
-    """Of this process: memory, processor time, descriptors, when it started; nothing where /proc is not."""
-    from prometheus_client import ProcessCollector
-
-    families = ProcessCollector(registry=None).collect()
-    return {sample.name: sample.value for family in families for sample in family.samples}
-
-
-class _Figures:
-    """A snapshot as a collector."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def collect(self) -> Iterator[Metric]:
-        from prometheus_client.core import GaugeMetricFamily
-
-        snapshot = self._snapshot
-        for name, shown, grows, labels, meaning in FAMILIES:
-            yield _family(_PREFIX + shown, grows, labels, meaning, snapshot.families.get(name, {}))
-        yield from self._times()
-        for name, value in sorted(snapshot.families.get("process", {}).items()):
-            grows = name.endswith(_GROWING)
-            yield _family(name.removesuffix(_GROWING), grows, (), "Of all processes together.", {"": value})
-        if snapshot.started:
-            yield GaugeMetricFamily(_STARTED, "When the first process started.", snapshot.started)
-        yield GaugeMetricFamily(
-            _PREFIX + "processes", "Processes whose figures these are.", snapshot.processes
-        )
-        yield GaugeMetricFamily(
-            _PREFIX + "processes_silent", "Processes that did not answer in time.", snapshot.silent
-        )
-
-    def _times(self) -> Iterator[Metric]:
-        from prometheus_client.core import HistogramMetricFamily
-
-        for name, shown, meaning in TIMES:
-            times = self._snapshot.times.get(name)
-            if times is None:
-                continue
-            buckets: list[tuple[str, float]] = []
-            count = 0
-            for bound, more in zip([*map(str, times.bounds), "+Inf"], times.counts, strict=True):
-                count += more
-                buckets.append((bound, count))
-            yield HistogramMetricFamily(_PREFIX + shown, meaning, buckets, times.sum)
+def families(snapshot: Snapshot) -> Iterator[Family]:
+    """What the proxy has counted, and what is read off it."""
+    for name, shown, grows, labels, meaning in FAMILIES:
+        kind = Kind.COUNTER if grows else Kind.GAUGE
+        values = {
+            tuple(label.split(" ", len(labels) - 1)) if labels else (): value
+            for label, value in snapshot.families.get(name, {}).items()
+        }
+        yield Family(_PREFIX + shown, kind, meaning, labels, values)
+    for name, shown, meaning in TIMES:
+        if name in snapshot.times:
+            yield Family(_PREFIX + shown, Kind.HISTOGRAM, meaning, (), {(): snapshot.times[name]})
 
 
-def _family(
-    name: str, grows: bool, labels: Iterable[str], meaning: str, values: Mapping[str, float]
-) -> Metric:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    names = tuple(labels)
-    made = (CounterMetricFamily if grows else GaugeMetricFamily)(name, meaning, labels=names)
-    for label, value in values.items():
-        made.add_metric(label.split(" ", len(names) - 1) if names else (), value)
-    return made
+def _processes(snapshot: Snapshot) -> Iterator[Family]:
+    """Of the processes that serve."""
+    figures = sorted(snapshot.families.get("process", {}).items())
+    yield from net.processFamilies(figures, "Of all processes together.")
+    if snapshot.started:
+        yield Family(_STARTED, Kind.GAUGE, "When the first process started.", (), {(): snapshot.started})
+    for shown, value, meaning in (
+        ("processes", snapshot.processes, "Processes whose figures these are."),
+        ("processes_silent", snapshot.silent, "Processes that did not answer in time."),
+    ):
+        yield Family(_PREFIX + shown, Kind.GAUGE, meaning, (), {(): value})
 
 
 def exposition(snapshot: Snapshot, accept: str) -> tuple[str, bytes]:
@@ -126,10 +90,4 @@ def exposition(snapshot: Snapshot, accept: str) -> tuple[str, bytes]:
     @param accept: the formats that the reader asks for.
     @return: the media type, and the page.
     """
-    from prometheus_client import CollectorRegistry
-    from prometheus_client.exposition import choose_encoder
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(snapshot))
-    encode, mediaType = choose_encoder(accept)
-    return mediaType, encode(registry)
+    return net.exposition([*families(snapshot), *_processes(snapshot)], accept)

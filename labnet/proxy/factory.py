@@ -5,7 +5,7 @@ The proxy as a factory: what all its connections share.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import time
 from typing import ClassVar
 
@@ -17,13 +17,17 @@ from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.endpoints import peerHost
 from labnet.net.limits import Limits
+from labnet.net.metrics import Family
 from labnet.net.sockets import SocketOptions
 from labnet.proxy.access import Access, TurnedAway
 from labnet.proxy.accesslog import LoggedJournal
 from labnet.proxy.client import OriginPool
+from labnet.proxy.exposition import families
 from labnet.proxy.fastpath import FastPath
+from labnet.proxy.figures import figuresOf
 from labnet.proxy.interception import Interception
-from labnet.proxy.journal import Journal
+from labnet.proxy.journal import Journal, Journals
+from labnet.proxy.metrics import Counts
 from labnet.proxy.policy import Policy, refusal
 from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin
@@ -81,6 +85,7 @@ class ProxyFactory(ServiceFactory):
         self.upstreams = upstreams or Upstreams()
         self.policy = policy or Policy()
         self.name = b"labnet-" + secrets.token_hex(4).encode("ascii")
+        self._counts: Counts | None = None
         self.pool = OriginPool(clock, connect, heads=self.policy.heads, sockets=self.sockets.apply)
 
     @property
@@ -103,6 +108,13 @@ class ProxyFactory(ServiceFactory):
 
     def build(self) -> ProxyConnection:
         return ProxyConnection(self)
+
+    def figures(self) -> Iterable[Family]:
+        if self._counts is None:
+            # Counting costs each request a little: only who asks for figures pays for it.
+            self._counts = Counts()
+            self.journal = Journals([self.journal, self._counts])
+        return families(self._counts.snapshot(figuresOf([self]), 0.0))
 
     def finish(self) -> Deferred[None]:
         return super().finish().addCallback(lambda _: self.pool.close())

@@ -6,13 +6,13 @@ somebody asks.
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from labnet.net.metrics import Distribution
 from labnet.proxy.journal import Decision, Record
 
-__all__ = ["OTHER", "BadSnapshot", "Counts", "Distribution", "Snapshot", "total"]
+__all__ = ["OTHER", "BadSnapshot", "Counts", "Snapshot", "total"]
 
 #: What stands for everything that has no figure of its own.
 OTHER = "other"
@@ -54,29 +54,6 @@ _REASONS = {
 
 class BadSnapshot(ValueError):
     """What another process sent is no snapshot."""
-
-
-@dataclass(slots=True)
-class Distribution:
-    """
-    How a quantity is distributed.
-
-    @ivar bounds: the upper bounds of the classes; there is one class more, for what is above.
-    @ivar counts: how many there are in each class.
-    @ivar sum: of all values.
-    """
-
-    bounds: tuple[float, ...]
-    counts: list[int] = field(default_factory=list)
-    sum: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.counts = self.counts or [0] * (len(self.bounds) + 1)
-
-    def observe(self, value: float) -> None:
-        """One more."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.address import IPv4Address, IPv6Address
 
+from labnet.net.exposition import processFigures
 from labnet.net.service import StreamListener
 from labnet.proxy.accesslog import AccessLog
-from labnet.proxy.exposition import processFigures
+from labnet.proxy.figures import figuresOf
 from labnet.proxy.gathering import Gathering
 from labnet.proxy.metrics import Counts, Snapshot
 from labnet.proxy.pac import autoConfiguration
-from labnet.proxy.server import ProxyConnection
 
 if TYPE_CHECKING:
     from labnet.proxy.factory import ProxyFactory
 
-__all__ = ["Operations", "figuresOf"]
+__all__ = ["Operations"]
 
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 
@@ -84,39 +84,3 @@ class Operations:
                 where = host if address.host in _WILDCARDS else address.host
                 return f"[{where}]:{address.port}" if ":" in where else f"{where}:{address.port}"
         return ""
-
-
-def figuresOf(factories: Iterable[ProxyFactory]) -> dict[str, dict[str, float]]:
-    """What is read off a proxy's factories when somebody asks."""
-    figures: dict[str, float] = dict.fromkeys(_READ_OFF, 0.0)
-    taken = sent = fresh = reused = 0
-    for factory in factories:
-        pool = factory.pool
-        open_ = [one for one in factory.connections if isinstance(one, ProxyConnection)]
-        taken += factory.bytesIn + sum(one.bytesIn for one in open_)
-        sent += factory.bytesOut + sum(one.bytesOut for one in open_)
-        fresh += pool.made
-        reused += pool.reused
-        figures["connections"] += factory.served
-        figures["connectionsOpen"] += len(open_)
-        figures["connectionsRefused"] += factory.refused.total
-        figures["tunnelsOpen"] += sum(one.tunnelled for one in open_)
-        figures["originsOpen"] += pool.open
-        figures["originsIdle"] += len(pool)
-        figures["spooled"] += sum(one.spooled for one in open_)
-    return {
-        **{name: {"": value} for name, value in figures.items()},
-        "bytes": {"in": float(taken), "out": float(sent)},
-        "origins": {"new": float(fresh), "reused": float(reused)},
-    }
-
-
-_READ_OFF = (
-    "connections",
-    "connectionsOpen",
-    "connectionsRefused",
-    "tunnelsOpen",
-    "originsOpen",
-    "originsIdle",
-    "spooled",
-)

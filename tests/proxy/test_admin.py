@@ -14,8 +14,9 @@ from twisted.internet.task import Clock
 from labnet.net.connection import ServiceConnection
 from labnet.net.service import StreamListener
 from labnet.proxy.admin import AdminFactory, AdminPages
+from labnet.proxy.figures import figuresOf
 from labnet.proxy.metrics import Counts, Snapshot
-from labnet.proxy.operations import Operations, figuresOf
+from labnet.proxy.operations import Operations
 from labnet.proxy.policy import Policy
 from tests.connections import TCPTransport, done
 from tests.proxy.world import GET, SMALL, MakeWorld, ok

@@ -9,13 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from labnet.proxy.exposition import FAMILIES, TIMES, exposition, processFigures
+from labnet.net.exposition import processFigures
+from labnet.net.figures import figuresOf, page
+from labnet.net.metrics import Distribution
+from labnet.net.service import StreamListener
+from labnet.proxy.exposition import FAMILIES, TIMES, exposition
 from labnet.proxy.inspection import Finding
-from labnet.proxy.journal import Decision
-from labnet.proxy.metrics import BadSnapshot, Counts, Distribution, Snapshot, total
+from labnet.proxy.journal import Decision, Journals
+from labnet.proxy.metrics import BadSnapshot, Counts, Snapshot, total
 from labnet.proxy.rules import Rule
 from tests.documents import ROOT
 from tests.proxy.records import FOUND, asked, record
+from tests.proxy.world import GET, MakeWorld, ok
 
 SNAPSHOTS = st.builds(
     lambda families, counts, whole, started: Snapshot(
@@ -129,3 +134,26 @@ def test_theDocumentsNameEveryFigure() -> None:
     names += [f"labnet_proxy_{shown}" for _, shown, _ in TIMES]
     for name in names:
         assert f"| `{name}` |" in table
+
+
+def test_whatAListenerOfTheProxyHas(makeWorld: MakeWorld) -> None:
+    """Its own figures beside those of every service; exchanges are counted since the first question."""
+    world = makeWorld()
+    assert not isinstance(world.factory.journal, Journals)
+    listener = StreamListener("proxy", None, world.factory, "forward")  # type: ignore[arg-type]
+    figuresOf([listener])
+    world.exchange(GET, ok(b"SzamHalo"))
+    for _ in range(2):
+        found = {family.shown: family for family in figuresOf([listener])}
+    where = ("proxy", "forward", "")
+    assert found["labnet_connections_total"].values == {where: 1}
+    assert found["labnet_proxy_requests_total"].values == {(*where, "GET", "404"): 1}
+    assert found["labnet_proxy_blocked_total"].labels == ("service", "detail", "address", "rule")
+    assert found["labnet_proxy_blocked_total"].values == {(*where, "SzamHalo"): 1}
+    assert found["labnet_proxy_origin_connections_total"].values[*where, "new"] == 1
+    whole = found["labnet_proxy_request_seconds"].values[where]
+    assert isinstance(whole, Distribution)
+    assert sum(whole.counts) == 1
+    _, text = page([listener], "")
+    labels = 'address="",detail="forward",method="GET",service="proxy",status="404"'
+    assert f"labnet_proxy_requests_total{{{labels}}} 1.0" in text.decode("utf-8")
