@@ -201,6 +201,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "Guess a number: several players, and the first who names it wins.",
     ),
     Entry(
+        "dashboard",
+        Kind.SERVER,
+        "labnet.dashboard.tap",
+        ("tcp:9080:interface=127.0.0.1",),
+        "A page that shows who is connected, and what is sent piece by piece.",
+    ),
+    Entry(
         "calculator",
         Kind.CLIENT,
         "labnet.calculator.clienttap",

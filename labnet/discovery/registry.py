@@ -168,6 +168,11 @@ class Registry:
             if any(lease.ends > now for lease in addresses.values()):
                 yield name
 
+    def leases(self, now: float) -> Iterator[Lease]:
+        """The leases that have not ended, by name in the order in which those came."""
+        for addresses in self._names.values():
+            yield from (lease for lease in addresses.values() if lease.ends > now)
+
     def expire(self, now: float) -> list[Lease]:
         """
         Forget the leases that have ended, and return them. Takes time in proportion to all leases:

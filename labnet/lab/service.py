@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 
 from labnet.net.endpoints import LOOPBACK
-from labnet.net.service import Listener, StreamListener, listeners
+from labnet.net.service import Listener, Onlooker, StreamListener, listeners
 
 __all__ = ["LabService", "Part", "table"]
 
@@ -63,6 +63,8 @@ class LabService(MultiService):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         for part in self.parts:
             service = part.build(self._filled(part.open))
+            if isinstance(service, Onlooker):
+                service.others = self
             self.addService(service)  # type: ignore[no-untyped-call]
             self._started.append((part, service))
             service.privilegedStartService()

@@ -19,8 +19,12 @@ from labnet.lab.ports import PortOutOfRange, portOf, shifted, shiftedReference
 from labnet.lab.service import LabService, Part, table
 from labnet.net.console import Console
 from labnet.net.options import CommandOptions, ServerOptions, UsageError, logAsJSON, number
+from labnet.net.trace import Trace
 
 __all__ = ["Options", "grammarOf", "makeService"]
+
+#: The server that looks at the others.
+_DASHBOARD = "dashboard"
 
 
 class Options(CommandOptions):
@@ -148,6 +152,8 @@ def _parts(sections: Sequence[Section], offset: int, where: str) -> tuple[Part, 
         for description in _listens(section)
         if (fixed := portOf(description.strip())) is not None
     )
+    # Only whom somebody looks at is recorded.
+    trace = Trace() if any(section.service == _DASHBOARD for section in sections) else None
     parts = []
     onDefaults: dict[str, Section] = {}
     for section in sections:
@@ -158,7 +164,7 @@ def _parts(sections: Sequence[Section], offset: int, where: str) -> tuple[Part, 
                     f"{where}{section.path}.listen: missing, and {first.path} has the default endpoints"
                 )
         try:
-            parts.append(_part(section, offset, moving))
+            parts.append(_part(section, offset, moving, trace))
         except UsageError as error:
             raise UsageError(f"{where}{_located(section.path, str(error))}") from error
         except PortOutOfRange as error:
@@ -170,7 +176,7 @@ def _listens(section: Section) -> Sequence[str]:
     return section.values("listen") or entryFor(section.service, Kind.SERVER).endpoints
 
 
-def _part(section: Section, offset: int, moving: frozenset[tuple[str, int]]) -> Part:
+def _part(section: Section, offset: int, moving: frozenset[tuple[str, int]], trace: Trace | None) -> Part:
     tap = _tapOf(entryFor(section.service, Kind.SERVER))
     # Where a later server listens is not known yet: such an option only moves with the ports.
     earlier = {entry.name for entry in takewhile(lambda entry: entry.name != section.service, servers())}
@@ -185,6 +191,7 @@ def _part(section: Section, offset: int, moving: frozenset[tuple[str, int]]) -> 
             options = tap.Options()
             late = tuple(Setting(option, value) for option, value in filled.items())
             options.parseOptions(argv(settings + late))
+        options.layers.trace = trace
         return cast(IService, tap.makeService(options))
 
     return Part(

@@ -35,6 +35,7 @@ __all__ = [
     "ClientService",
     "DatagramListener",
     "Listener",
+    "Onlooker",
     "StreamListener",
     "endProcessWith",
     "listeners",
@@ -194,6 +195,18 @@ class DatagramListener(Listener):
         super().stopService()  # type: ignore[no-untyped-call]
         port, self.port = self.port, None
         return _asDeferred(port.stopListening()) if port is not None else succeed(None)
+
+
+class Onlooker(MultiService):
+    """
+    A service that looks at others which run in the same process.
+
+    @ivar others: a service with all of them; whoever runs it beside others says so before it starts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.others: IService = self
 
 
 def listeners(service: IService) -> Iterator[Listener]:

@@ -25,7 +25,7 @@ from labnet.classic.wire import LONGEST_QUOTE, NOISE, QUOTES, daytime, timeSince
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.service import listeners
-from labnet.testing import TCPTransport, doneReason, hangUp
+from tests.connections import TCPTransport, done, hangUp
 
 
 def connected(factory: ServiceFactory) -> tuple[ServiceConnection, TCPTransport]:
@@ -92,7 +92,7 @@ def test_quotesInTurn(clock: Clock) -> None:
     for _ in range(3):
         protocol, transport = connected(factory)
         said += transport.pieces
-        protocol.connectionLost(doneReason())
+        protocol.connectionLost(done())
     assert said == [b"a\r\n", b"b\r\n", b"a\r\n"]
 
 
@@ -148,7 +148,7 @@ def test_noiseThatIsNotTakenIsNotFollowedByMore(clock: Clock) -> None:
     transport.write = full
     clock.pump([CHARGEN_PAUSE] * 10)
     assert transport.pieces == [NOISE] * 2
-    protocol.connectionLost(doneReason())
+    protocol.connectionLost(done())
 
 
 def test_noiseEndsWithTheService(clock: Clock) -> None:

@@ -18,7 +18,8 @@ from labnet.echo.server import EchoDatagramProtocol, EchoFactory, EchoProtocol
 from labnet.echo.wire import Echo, Frames, Lines, Pieces, Style
 from labnet.net import datagram as netDatagram
 from labnet.net.limits import DatagramLimits, Limits
-from labnet.testing import Datagram, DatagramNetwork, TCPTransport, doneReason, hangUp, resetReason
+from tests.connections import TCPTransport, done, hangUp, reset
+from tests.datagrams import Datagram, DatagramNetwork
 
 
 def connected(
@@ -109,7 +110,7 @@ def test_aPeerThatDoesNotReadIsNotReadFrom(clock: Clock, echo: Callable[[], Echo
     assert not transport.reading
     transport.producer.resumeProducing()
     assert transport.reading
-    protocol.connectionLost(doneReason())
+    protocol.connectionLost(done())
 
 
 def test_aPeerThatNeverReadsLosesItsConnection(clock: Clock) -> None:
@@ -139,7 +140,7 @@ def test_eachLineBeginsTheIdleTimeAnew(clock: Clock) -> None:
         protocol.dataReceived(b"x\nx")
         clock.advance(1.0)
     assert not transport.disconnecting
-    protocol.connectionLost(doneReason())
+    protocol.connectionLost(done())
 
 
 def test_aStoppingServiceWaitsForTheRestOfALine(clock: Clock) -> None:
@@ -158,7 +159,7 @@ def test_aStoppingServiceWaitsForTheRestOfALine(clock: Clock) -> None:
 def test_aResetIsNoBug(clock: Clock) -> None:
     protocol, _ = connected(clock)
     protocol.dataReceived(b"x")
-    protocol.connectionLost(resetReason())
+    protocol.connectionLost(reset())
     assert "lost" in protocol.outcome
 
 
@@ -166,7 +167,7 @@ def test_theLineOfTheLog(clock: Clock) -> None:
     protocol, _ = connected(clock)
     protocol.dataReceived(b"x")
     assert protocol.summary() == "1 reply, 1 byte in, 7 out"
-    protocol.connectionLost(doneReason())
+    protocol.connectionLost(done())
 
 
 # Datagrams

@@ -13,7 +13,8 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 
 from labnet.net.datagramport import AnsweringPort, listenDatagrams
-from labnet.testing import DatagramNetwork, LoggedFailures
+from tests.conftest import LoggedFailures
+from tests.datagrams import DatagramNetwork
 
 
 class Descriptors:

@@ -16,7 +16,8 @@ from zope.interface import directlyProvides
 
 from labnet.net.limits import Limits
 from labnet.net.site import SiteConnection, SiteFactory, connectionOf
-from labnet.testing import LoggedFailures, TCPTransport, doneReason, hangUp, lingered
+from tests.conftest import LoggedFailures
+from tests.connections import TCPTransport, done, hangUp, lingered
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -65,7 +66,7 @@ class World:
     def close(self) -> None:
         for connection in self.open:
             if connection in self.factory.connections:
-                connection.connectionLost(doneReason())
+                connection.connectionLost(done())
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_theClientIsGone(world: World) -> None:
     (request,) = world.resource.later
     ends: list[object] = []
     request.notifyFinish().addBoth(ends.append)
-    connection.connectionLost(doneReason())
+    connection.connectionLost(done())
     assert len(ends) == 1
 
 

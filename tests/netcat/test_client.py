@@ -15,7 +15,8 @@ from labnet.net.endpoints import DatagramTarget
 from labnet.net.outcome import ExitStatus
 from labnet.netcat.client import converse, converseOverDatagrams
 from labnet.netcat.session import Manner
-from labnet.testing import DatagramNetwork, TCPTransport
+from tests.connections import TCPTransport
+from tests.datagrams import DatagramNetwork
 from tests.netcat.world import World, fin, gone
 
 

@@ -16,8 +16,7 @@ from labnet.net.limits import DatagramLimits
 from labnet.relay.client import DatagramUpstream
 from labnet.relay.datagrams import ClientLimits, DatagramRelay
 from labnet.relay.wire import parseTampering
-from labnet.testing import DatagramNetwork, Peer
-from labnet.testing.datagrams import Address
+from tests.datagrams import Address, DatagramNetwork, Peer
 
 RELAY: Address = ("127.0.0.1", 9100)
 SERVER = DatagramTarget("127.0.0.1", 9001)

@@ -19,7 +19,8 @@ from labnet.net.limits import Limits
 from labnet.relay.client import Upstream
 from labnet.relay.server import RequestRelay, RequestRelayFactory, Tamperer
 from labnet.relay.wire import AnswerCache, parseTampering
-from labnet.testing import DatagramNetwork, Peer, TCPTransport, hangUp, resetReason
+from tests.connections import TCPTransport, hangUp, reset
+from tests.datagrams import DatagramNetwork, Peer
 
 STRUCT9 = PROFILES["struct9"]
 SERVER = DatagramTarget("127.0.0.1", 9001)
@@ -87,7 +88,7 @@ class Relay:
         if self.transport.disconnecting:
             hangUp(self.client)
         else:
-            self.client.connectionLost(resetReason())
+            self.client.connectionLost(reset())
         # No new exchange is begun for it.
         sent = len(self.network.sent)
         self.network.settle()
@@ -342,7 +343,7 @@ def test_socketsAreBoundedOverAllConnections() -> None:
     assert most == 4
     for client, transport in others:
         assert transport.pieces == [reply(1), reply(2)]
-        client.connectionLost(resetReason())
+        client.connectionLost(reset())
     relay.end()
 
 
@@ -409,7 +410,7 @@ def test_theCacheIsSharedByConnections() -> None:
     assert transport.pieces == [reply(1)]
     assert relay.server is not None
     assert len(relay.server.payloads) == 1
-    other.connectionLost(resetReason())
+    other.connectionLost(reset())
     relay.end()
 
 

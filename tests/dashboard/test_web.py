@@ -1,0 +1,153 @@
+"""
+The dashboard's pages: who may ask, for what, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.task import Clock
+
+from labnet.net.trace import Happening
+from tests.dashboard.pages import TOKEN, World
+from tests.dashboard.traces import IN, REQUEST, begin, talk
+
+PUBLIC = ["/locked.css", "/locked.js"]
+ASSETS = ["/dashboard.css", "/dashboard.js", "/ladder.js"]
+LOCKED = ["/", "/events", "/conversation?id=1", "/nothing", *ASSETS]
+
+
+@pytest.fixture
+def world(clock: Clock) -> Iterator[World]:
+    world = World(clock, hosts=("lab.example",))
+    yield world
+    world.close()
+
+
+# Who may ask
+
+
+def test_thePage(world: World) -> None:
+    """With the token in its URL, once; with a strict policy, no cookie, and nothing from anywhere else."""
+    answer = world.ask(f"/?token={TOKEN}", token=None)
+    assert answer.status == 200
+    head = answer.head.lower()
+    assert b"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';" in head
+    assert b"unsafe" not in head
+    assert b"frame-ancestors 'none'" in head
+    assert b"cache-control: no-store" in head
+    assert b"referrer-policy: no-referrer" in head
+    assert b"x-content-type-options: nosniff" in head
+    assert b"set-cookie" not in head
+    assert TOKEN.encode() in answer.body
+    assert b"{token}" not in answer.body
+    assert b"://" not in answer.body
+
+
+@pytest.mark.parametrize("path", ASSETS)
+def test_whatBelongsToIt(world: World, path: str) -> None:
+    """Comes with the token only, is what it says, and makes no markup of what it is told."""
+    answer = world.ask(f"{path}?token={TOKEN}", token=None)
+    assert answer.status == 200
+    assert (b"text/css" if path.endswith("css") else b"text/javascript") in answer.head
+    for dangerous in (b"innerHTML", b"outerHTML", b"insertAdjacentHTML", b"document.write", b"eval("):
+        assert dangerous not in answer.body
+
+
+@pytest.mark.parametrize("path", LOCKED)
+@pytest.mark.parametrize("token", [None, "", "a", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "%ff"])
+def test_nothingWithoutTheToken(world: World, path: str, token: str | None) -> None:
+    """Neither in the head nor in the URL is another one taken, and nobody is told what there is."""
+    begin(world.trace)
+    for answer in (
+        world.ask(path, token=token),
+        world.ask(f"{path}{'&' if '?' in path else '?'}token={token or ''}", token=None),
+    ):
+        assert answer.status == 401
+        assert b"www-authenticate: bearer" in answer.head.lower()
+        assert TOKEN.encode() not in answer.body
+        assert b"calculator" not in answer.body
+    assert len(world.viewers) == 0
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_whoHasNoTokenIsToldWhereItIs(world: World, path: str) -> None:
+    assert b"in the log" in world.ask("/", token=None).body
+    assert world.ask(path, token=None).status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:9080", "127.0.0.1:9080", "[::1]:9080", "192.0.2.7", "lab.example:9080"]
+)
+def test_namesOfThePage(world: World, host: str) -> None:
+    assert world.ask("/", host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example:9080", "", "[evil]:1", "\xff", "a:b:1"]
+)
+def test_otherSitesNamesAreNotOurs(world: World, host: str) -> None:
+    """A name of somebody else's that was made to lead here gets nothing, with the token or without."""
+    for path in (*LOCKED, *PUBLIC):
+        for token in (TOKEN, None):
+            answer = world.ask(path, host=host, token=token)
+            assert answer.status == 421
+            assert TOKEN.encode() not in answer.body
+
+
+def test_onlyWhatThereIs(world: World) -> None:
+    assert world.ask("/nothing").status == 404
+    assert world.ask("/../etc/passwd").status == 404
+    assert world.ask("/locked.html").status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+def test_otherMethods(world: World, method: str) -> None:
+    for path in ("/", "/events", "/conversation?id=1"):
+        answer = world.ask(path, method)
+        assert answer.status == 405
+        assert b"allow: get" in answer.head.lower()
+
+
+def test_whatChangesSomethingNeedsTheTokenInItsHead(world: World) -> None:
+    """A form of another site can put it into a URL, if it knows it from somewhere; not there."""
+    assert world.ask(f"/?token={TOKEN}", "POST", token=None).status == 401
+
+
+def test_headIsGetWithoutItsContent(world: World) -> None:
+    """And opens no stream."""
+    whole = world.ask("/dashboard.css")
+    answer = world.ask("/dashboard.css", "HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert b"content-length: %d\r\n" % len(whole.body) in answer.head.lower() + b"\r\n"
+    assert world.ask("/events", "HEAD").status == 405
+
+
+# One conversation
+
+
+def test_aConversation(world: World) -> None:
+    """As a whole, and what came after an event."""
+    conversation = begin(world.trace)
+    talk(world.trace, conversation, (IN, REQUEST))
+    answer = world.ask("/conversation?id=1").json
+    assert answer["conversation"]["service"] == "calculator"
+    assert [rung["what"] for rung in answer["rungs"]] == ["opened", "received"]
+    assert answer["rungs"][1]["fields"][0][2:4] == ["request 1", "12 + 34"]
+    world.trace.add(conversation, Happening.CLOSED, 101.0, note="reset by us")
+    answer = world.ask("/conversation?id=1&after=2").json
+    assert [rung["what"] for rung in answer["rungs"]] == ["closed"]
+    assert answer["conversation"]["outcome"] == "reset by us"
+
+
+@pytest.mark.parametrize("query", ["?id=2", "", "?id=-1", "?id=x", "?id=" + "9" * 5000, "?id=%C2%B2"])
+def test_aConversationThatIsNotThere(world: World, query: str) -> None:
+    begin(world.trace)
+    answer = world.ask(f"/conversation{query}")
+    assert answer.status == 404
+    assert "no longer kept" in answer.json["error"]
+
+
+def test_aBodyIsBounded(world: World) -> None:
+    assert world.ask("/", "POST", body=b"x" * 10_000).status == 413
