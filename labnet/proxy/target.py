@@ -92,7 +92,8 @@ def routeForward(head: RequestHead) -> Route:
     """
     The route of a request to a forward proxy, whose target must be in absolute-form. The Host field is
     made from the target (RFC 9112, 3.2.2). One that says something else is refused: a client must not send
-    it (3.2), and who looks only at the field decides about another request than we make.
+    it (3.2), and who looks only at the field decides about another request than we make. C{ws://} is where
+    C{http://} is (RFC 6455, 3).
 
     @raise BadMessage: there is no route.
     """
@@ -101,8 +102,8 @@ def routeForward(head: RequestHead) -> Route:
     scheme = _SCHEME.match(head.target)
     if scheme is None:
         raise BadMessage("this is a proxy: the request-target must be a whole http:// URL")
-    if scheme[1].lower() != b"http":
-        raise BadMessage("only http:// URLs go through here; for https:// use CONNECT")
+    if scheme[1].lower() not in (b"http", b"ws"):
+        raise BadMessage("only http:// and ws:// URLs go through here; for https:// and wss:// use CONNECT")
     rest = head.target[scheme.end() :]
     if not rest.startswith(b"//"):
         raise BadMessage("the request-target has no authority")
@@ -144,7 +145,11 @@ def routeIntercepted(head: RequestHead, origin: Origin) -> Route:
     named = head.fields.values(b"host")
     target = head.target
     scheme = _SCHEME.match(target)
-    if scheme is not None and scheme[1].lower() == b"https" and target[scheme.end() :].startswith(b"//"):
+    if (
+        scheme is not None
+        and scheme[1].lower() in (b"https", b"wss")
+        and target[scheme.end() :].startswith(b"//")
+    ):
         authority, target = _splitAuthority(target[scheme.end() + 2 :])
         named = [*named, authority]
         target = target if target.startswith(b"/") else b"/" + target

@@ -266,6 +266,7 @@ def test_requestsThatAreNotForTheTunnelsHost(world: World, request_: bytes, stat
         b"GET /page HTTP/1.1\r\nHost: ORIGIN.example:443\r\n\r\n",
         b"GET /page HTTP/1.1\r\nHost: origin.example.\r\n\r\n",
         b"GET https://origin.example/page HTTP/1.1\r\nHost: origin.example\r\n\r\n",
+        b"GET wss://origin.example/page HTTP/1.1\r\nHost: origin.example\r\n\r\n",
     ],
 )
 def test_otherSpellingsOfTheTunnelsHost(world: World, request_: bytes) -> None:

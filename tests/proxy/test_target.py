@@ -38,6 +38,8 @@ def head(
         (b"http://127.0.0.1:9/x", "127.0.0.1", 9, b"/x", b"127.0.0.1:9"),
         (b"http://[::1]:9/x", "::1", 9, b"/x", b"[::1]:9"),
         (b"http://[::1]/", "::1", 80, b"/", b"[::1]"),
+        (b"WS://a/chat", "a", 80, b"/chat", b"a"),
+        (b"ws://a:81", "a", 81, b"/", b"a:81"),
         (b"http://a//b/../c?http://d/", "a", 80, b"//b/../c?http://d/", b"a"),
         (b"http://a/\xc3\xa9", "a", 80, b"/\xc3\xa9", b"a"),
     ],
@@ -84,7 +86,7 @@ def test_optionsOfAWholeServer() -> None:
 
 BAD_TARGETS = [
     b"/", b"*", b"a", b"a:80", b"//a/", b"http:a", b"http:/a", b"http://", b"http:///x", b"http://:80/",
-    b"https://a/", b"ftp://a/", b"file:///etc/passwd", b"ws://a/", b"javascript:x", b"http:\\\\a/",
+    b"https://a/", b"ftp://a/", b"file:///etc/passwd", b"wss://a/", b"javascript:x", b"http:\\\\a/",
     b"http://a:0/", b"http://a:65536/", b"http://a:999999/", b"http://a:+80/", b"http://a:8_0/",
     b"http://a:b/", b"http://a:80:80/", b"http://u@a/", b"http://u:p@a/", b"http://a\\@b/", b"http://a@/",
     b"http://a%00b/", b"http://%61/", b"http://a,b/", b"http://a..b/", b"http://.a/", b"http://./",
