@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
+from weakref import proxy
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -46,7 +47,8 @@ class Account:
 
     def __init__(self, connection: _Connection, journal: Journal, clock: IReactorTime) -> None:
         self.user = ""
-        self._connection = connection
+        # Of the two only the connection holds the other: what is over waits for no collector.
+        self._connection: _Connection = proxy(connection)
         self._journal = journal
         self.isFull = not getattr(journal, "onlyDecisions", False)
         self._clock = clock

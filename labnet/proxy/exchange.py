@@ -41,12 +41,13 @@ from labnet.proxy.replay import Replay
 from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.target import Origin, Route
-from labnet.proxy.upload import HeldUpload, StreamedUpload, Upload
+from labnet.proxy.upload import HeldUpload, NoUpload, StreamedUpload, Upload
 from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
 
 __all__ = ["Exchange"]
 
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+_NO_UPLOAD = NoUpload()
 
 
 class Exchange:
@@ -232,6 +233,8 @@ class Exchange:
         self._client.release("origin")
 
     def _unreachable(self, failure: Failure) -> None:
+        # Its traceback has this exchange in it, and itself.
+        failure.cleanFailure()
         if self._ended or failure.check(CancelledError):
             return
         problem = unreachable(self.route.origin, failure)
@@ -538,4 +541,5 @@ class Exchange:
         if replay is not None:
             replay.close()
         self._upload.close()
+        self._upload = _NO_UPLOAD
         self._client.release("origin")

@@ -8,7 +8,7 @@ charsets are those of L{labnet.proxy.charsets}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from urllib.parse import unquote_to_bytes
@@ -310,24 +310,26 @@ class _Reading:
     One way to read the content: a chain of decoders, and a scanner at its end.
 
     @param decoders: from the coding that was applied first to the one that was applied last.
-    @param check: is told how much each decoder has made, and raises when it is too much.
+    @param limits: when it is too much that one of them makes.
     """
 
     def __init__(
         self,
         decoders: Sequence[Decoder],
         rules: Sequence[Rule],
-        check: Callable[[int], None],
+        limits: DecodingLimits,
         closely: bool,
     ) -> None:
         self._decoders = decoders
         self._made = [0] * len(decoders)
-        self._check = check
+        self._limits = limits
+        self._taken = 0
         self.scanner = _Scanner(rules, closely)
 
     def feed(self, data: bytes) -> Finding | None:
         if not self._decoders:
             return self.scanner.feed(data)
+        self._taken += len(data)
         for piece in self._decoded(data, len(self._decoders) - 1):
             found = self.scanner.feed(piece)
             if found is not None:
@@ -343,6 +345,13 @@ class _Reading:
             self._made[layer] += len(piece)
             self._check(self._made[layer])
             yield from self._decoded(piece, layer - 1)
+
+    def _check(self, made: int) -> None:
+        limits = self._limits
+        if limits.size and made > limits.size:
+            raise Bomb(f"over {limits.size} bytes when decoded")
+        if made > limits.ratioFrom and made > limits.ratio * self._taken:
+            raise Bomb(f"decoded to over {limits.ratio:g} times its size")
 
     def end(self) -> None:
         for decoder in self._decoders:
@@ -386,11 +395,9 @@ class Inspector:
                 raise Undecodable(f"unknown content coding {coding.decode('latin-1')[:20]!r}")
         self.coding = ", ".join(coding.decode("ascii") for coding in applied) or "identity"
         self.received = 0
-        self._limits = limits or DecodingLimits()
+        limits = limits or DecodingLimits()
         ways = product(*(DECODERS[coding] for coding in applied)) if applied else ((),)
-        self._readings = [
-            _Reading([make() for make in makers], rules, self._check, closely) for makers in ways
-        ]
+        self._readings = [_Reading([make() for make in makers], rules, limits, closely) for makers in ways]
 
     @property
     def inspected(self) -> int:
@@ -458,10 +465,3 @@ class Inspector:
         if len(self._readings) == 1:
             raise
         self._readings.remove(reading)
-
-    def _check(self, made: int) -> None:
-        limits = self._limits
-        if limits.size and made > limits.size:
-            raise Bomb(f"over {limits.size} bytes when decoded")
-        if made > limits.ratioFrom and made > limits.ratio * self.received:
-            raise Bomb(f"decoded to over {limits.ratio:g} times its size")

@@ -136,8 +136,9 @@ class ProxyConnection(ServiceConnection):
             exchange.cancel()
             self._account.exchanged(exchange, self._bodySize)
         self._account.closed()
-        if self._splice is not None:
-            self._splice.ended(reason)
+        splice, self._splice = self._splice, None
+        if splice is not None:
+            splice.ended(reason)
         self.factory.access.closeTunnel(self)
         if self._admission is not None:
             self._admission.cancel()

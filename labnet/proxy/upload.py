@@ -19,7 +19,7 @@ from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
 
-__all__ = ["HeldUpload", "StreamedUpload", "Upload", "Uploading"]
+__all__ = ["HeldUpload", "NoUpload", "StreamedUpload", "Upload", "Uploading"]
 
 _MOST_EARLY = 65_536
 
@@ -81,6 +81,25 @@ class Upload(ABC):
 
     def close(self) -> None:  # noqa: B027
         """There is nothing more to send."""
+
+
+class NoUpload(Upload):
+    """What an exchange has when it is over: nothing that would keep it in memory."""
+
+    def received(self, content: bytes) -> None:
+        pass
+
+    def ended(self, trailers: Fields) -> None:
+        pass
+
+    def sendTo(self, origin: OriginConnection) -> None:
+        pass
+
+    def originFull(self) -> None:
+        pass
+
+    def originDrained(self) -> None:
+        pass
 
 
 class StreamedUpload(Upload):
@@ -223,6 +242,7 @@ class HeldUpload(Upload):
             self._pump.resume()
 
     def close(self) -> None:
-        if self._pump is not None:
-            self._pump.close()
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.close()
         self._spool.close()

@@ -4,12 +4,16 @@ One request and its response, end to end: what a client sends, what the origin s
 
 from __future__ import annotations
 
+import gc
 import gzip
+import weakref
+from collections.abc import Callable
 
 import pytest
 
 from labnet.proxy.policy import COURSE_404, Policy
-from tests.proxy.world import BAD, GET, MakeWorld, chunked, ok, status
+from labnet.proxy.server import ProxyConnection
+from tests.proxy.world import BAD, GET, POST, WORD, MakeWorld, Side, World, chunked, ok, status
 
 
 def test_aPageGoesThrough(makeWorld: MakeWorld) -> None:
@@ -163,3 +167,42 @@ def test_hopByHopFieldsStayBehind(makeWorld: MakeWorld) -> None:
     assert answer == (
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: c\r\nConnection: close\r\n\r\nhi"
     )
+
+
+def _passes(client: Side, world: World) -> None:
+    world.origin().says(ok(gzip.compress(b"clean"), b"Content-Encoding: gzip"))
+
+
+def _isBlocked(client: Side, world: World) -> None:
+    world.origin().says(ok(WORD))
+
+
+def _isLeft(client: Side, world: World) -> None:
+    world.origin().says(ok(b"half of it")[:-5])
+    client.breaks()
+
+
+def _failsToReach(client: Side, world: World) -> None:
+    world.attempts[-1].fail(ConnectionRefusedError())
+
+
+@pytest.mark.parametrize("ends", [_passes, _isBlocked, _isLeft, _failsToReach])
+@pytest.mark.parametrize("request_", [GET, POST + b"Content-Length: 2\r\n\r\nhi"])
+def test_whatIsOverWaitsForNoCollector(
+    makeWorld: MakeWorld, ends: Callable[[Side, World], None], request_: bytes
+) -> None:
+    """An exchange goes as soon as it is over, and the body that it holds with it: no cycle keeps it."""
+    world = makeWorld(Policy(inspectRequest=True))
+    client = world.client()
+    gc.collect()
+    gc.disable()
+    try:
+        client.says(request_)
+        assert isinstance(client.protocol, ProxyConnection)
+        assert client.protocol._exchange is not None
+        exchange = weakref.ref(client.protocol._exchange)
+        ends(client, world)
+        world.attempts.clear()
+        assert exchange() is None
+    finally:
+        gc.enable()
