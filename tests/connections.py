@@ -2,8 +2,8 @@
 Connections in memory, under the names that tests have for them.
 """
 
-from labnet.testing import SlowTransport, TCPTransport, connectionDone, connectionReset, hangUp, lingered
+from labnet.testing import SlowTransport, TCPTransport, doneReason, hangUp, lingered, resetReason
 
 __all__ = ["SlowTransport", "TCPTransport", "done", "hangUp", "lingered", "reset"]
 
-done, reset = connectionDone, connectionReset
+done, reset = doneReason, resetReason

@@ -25,10 +25,10 @@ from labnet.testing.segmentation import (
 from labnet.testing.transport import (
     SlowTransport,
     TCPTransport,
-    connectionDone,
-    connectionReset,
+    doneReason,
     hangUp,
     lingered,
+    resetReason,
 )
 
 __all__ = [
@@ -46,14 +46,14 @@ __all__ = [
     "asWritten",
     "assertSameForAnySegmentation",
     "assertSameInAnyPieces",
-    "connectionDone",
-    "connectionReset",
     "cutAt",
     "cutRandomly",
+    "doneReason",
     "hangUp",
     "inPieces",
     "joined",
     "lingered",
     "outcomeOf",
+    "resetReason",
     "segmentations",
 ]

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.task import Clock
 
 from labnet.testing.segmentation import cutAt, cuts
-from labnet.testing.transport import TCPTransport, connectionDone
+from labnet.testing.transport import TCPTransport, doneReason
 
 __all__ = ["assertSameForAnySegmentation", "assertSameInAnyPieces", "outcomeOf"]
 
@@ -113,7 +113,7 @@ def assertSameForAnySegmentation(
             return observe(protocol, transport) if observe is not None else outcomeOf(transport)
         finally:
             if transport.lost is None:
-                transport.lose(connectionDone())
+                transport.lose(doneReason())
 
     return assertSameInAnyPieces(read, data, expected=expected, pairs=pairs, seed=seed)
 

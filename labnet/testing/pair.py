@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from labnet.testing.segmentation import Segmentation, asWritten
-from labnet.testing.transport import TCPTransport, connectionDone, connectionReset
+from labnet.testing.transport import TCPTransport, doneReason, resetReason
 
 __all__ = ["ConnectedPair"]
 
@@ -91,7 +91,7 @@ class _End(TCPTransport):
         if self.lost is None and not self.disconnected:
             self.disconnected = self.disconnecting = True
             self._clock.callLater(0, self._gone, Failure(ConnectionAborted()))
-            self._clock.callLater(self._delay, self._other._gone, connectionReset())
+            self._clock.callLater(self._delay, self._other._gone, resetReason())
 
     # What happens between the two.
 
@@ -107,7 +107,7 @@ class _End(TCPTransport):
         if self.lost is not None:
             # Nobody is there: who still sends is told so by a reset, unless it closes as well.
             if pieces != [None]:
-                self._clock.callLater(self._delay, self._other._gone, connectionReset())
+                self._clock.callLater(self._delay, self._other._gone, resetReason())
             return
         self._waiting += pieces
         self._soon()
@@ -152,7 +152,7 @@ class _End(TCPTransport):
         """Over as soon as the rest would fit into the other machine's memory."""
         self._closing = self.unread > self.BUFFER
         if not self._closing:
-            self._clock.callLater(0, self._gone, connectionDone())
+            self._clock.callLater(0, self._gone, doneReason())
 
     def _endOutput(self) -> None:
         if not self._ended:
@@ -226,7 +226,7 @@ class ConnectedPair:
         """The network breaks: both ends are told of a reset, and what was under way is lost."""
         for end in (self.serverTransport, self.clientTransport):
             if end.lost is None:
-                end.lose(connectionReset())
+                end.lose(resetReason())
 
     @property
     def ended(self) -> bool:

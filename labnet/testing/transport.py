@@ -22,7 +22,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-__all__ = ["SlowTransport", "TCPTransport", "connectionDone", "connectionReset", "hangUp", "lingered"]
+__all__ = ["SlowTransport", "TCPTransport", "doneReason", "hangUp", "lingered", "resetReason"]
 
 
 @implementer(ITCPTransport)
@@ -98,7 +98,7 @@ class TCPTransport(StringTransport):
 
     def reset(self) -> None:
         """The peer resets the connection; what waits is lost."""
-        self.lose(connectionReset())
+        self.lose(resetReason())
 
     def hangUp(self) -> None:
         """The end that the protocol has asked for has come."""
@@ -150,7 +150,7 @@ class TCPTransport(StringTransport):
         elif IHalfCloseableProtocol.providedBy(protocol):
             protocol.readConnectionLost()
         else:
-            self.lose(connectionDone())
+            self.lose(doneReason())
 
     # ITCPTransport and IConsumer
 
@@ -229,18 +229,18 @@ class SlowTransport(TCPTransport):
 # Ends of connections, for protocols that are told of them by a test.
 
 
-def connectionDone() -> Failure:
+def doneReason() -> Failure:
     """The reason of an end in good order."""
     return Failure(ConnectionDone())
 
 
-def connectionReset() -> Failure:
+def resetReason() -> Failure:
     """The reason of an end by the peer's reset."""
     return Failure(ConnectionLost("reset"))
 
 
 def _askedFor(transport: StringTransport) -> Failure:
-    return Failure(ConnectionAborted()) if transport.disconnected else connectionDone()
+    return Failure(ConnectionAborted()) if transport.disconnected else doneReason()
 
 
 def hangUp(protocol: Protocol) -> None:

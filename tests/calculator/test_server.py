@@ -21,7 +21,7 @@ from labnet.calculator.server import (
 )
 from labnet.calculator.wire import PROFILES
 from labnet.net.limits import DatagramLimits, Limits
-from tests.connections import TCPTransport, lingered
+from labnet.testing import TCPTransport, lingered
 
 NAMES = list(PROFILES)
 QUESTION = struct.pack("<ii1s", 12, 34, b"+")

@@ -15,8 +15,8 @@ from twisted.internet.task import Clock
 from labnet.chat.server import ChatLimits
 from labnet.chat.web import PING, PageFactory, pageFactory
 from labnet.net.site import SiteConnection
+from labnet.testing import TCPTransport, doneReason
 from tests.chat.members import House
-from tests.connections import TCPTransport, done
 
 __all__ = ["ORIGIN", "TAB", "Answer", "Line", "Tab", "World"]
 
@@ -145,7 +145,7 @@ class World:
     def close(self) -> None:
         for line in self.lines:
             if line.connection in self.factory.connections:
-                line.connection.connectionLost(done())
+                line.connection.connectionLost(doneReason())
         self.clock.advance(PING)
         self.house.close()
         self.clock.advance(PING)

@@ -11,7 +11,7 @@ from labnet.chat.room import Room
 from labnet.chat.server import ChatConnection, ChatFactory, ChatLimits, LiveRoom, Member
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, Dialect
 from labnet.net.limits import Limits
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 
 __all__ = ["Guest", "House"]
 
@@ -77,7 +77,7 @@ class Guest:
 
     def end(self) -> None:
         """The connection ends, as both sides wanted or as the peer did."""
-        self.connection.connectionLost(done())
+        self.connection.connectionLost(doneReason())
         self._clock.advance(0)
 
     @property

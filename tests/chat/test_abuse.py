@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from labnet.chat.server import ChatLimits
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, PROMPT, Dialect
+from labnet.testing import SlowTransport
 from tests.chat.members import Guest, House
-from tests.connections import SlowTransport
 
 DIALECTS = [PLAIN, PLAIN_EXTRAS, LINE, FRAMED]
 LIMITS = ChatLimits(rate=0, joins=0)

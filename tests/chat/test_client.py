@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from labnet.chat.client import ChatClient, ChatClientFactory, NameRefused
 from labnet.chat.wire import DIALECTS, FRAMED, LINE, PLAIN, PROMPT, Dialect
 from labnet.net.outcome import ClientError, ExitStatus
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 
 everyDialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 
@@ -51,7 +51,7 @@ class Session:
         return data
 
     def lose(self) -> None:
-        self.client.connectionLost(done())
+        self.client.connectionLost(doneReason())
 
 
 def failureOf(results: list[object]) -> BaseException:

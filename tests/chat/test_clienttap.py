@@ -18,7 +18,7 @@ from labnet.chat import clienttap
 from labnet.chat.client import ChatClient, NameRefused
 from labnet.chat.clienttap import Conversation
 from labnet.net.outcome import ExitStatus
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 
 PROMPT = b"Enter your username: \n"
 
@@ -131,7 +131,7 @@ def test_aPipe() -> None:
     assert session.transport.halfClosed
     session.client.dataReceived(b"[bob] hi\n")
     assert session.ends == []
-    session.client.connectionLost(done())
+    session.client.connectionLost(doneReason())
     assert session.ends == [ExitStatus.OK]
     assert session.person.said == ["[SERVER] ann joined the chat!", "[bob] hi"]
     assert session.person.complained == []
@@ -166,7 +166,7 @@ def test_quit() -> None:
     session.connect()
     assert session.sent() == b"one\n"
     assert session.transport.disconnecting
-    session.client.connectionLost(done())
+    session.client.connectionLost(doneReason())
     assert session.ends == [ExitStatus.OK]
     session.close()
 
@@ -183,7 +183,7 @@ def test_aRefusedNameInAPipe() -> None:
     session = Session(Person("server", "a message"))
     session.connect(None)
     session.client.dataReceived(b"[SERVER] That name is reserved. Enter your username: \n")
-    session.client.connectionLost(done())
+    session.client.connectionLost(doneReason())
     (failure,) = session.ends
     assert isinstance(failure, Failure)
     assert isinstance(failure.value, NameRefused)
@@ -203,7 +203,7 @@ def test_aRefusedNameAtATerminal() -> None:
     session.person.type("hello")
     assert session.sent() == b"hello\n"
     session.person.type("/quit")
-    session.client.connectionLost(done())
+    session.client.connectionLost(doneReason())
     assert session.ends == [ExitStatus.OK]
     session.close()
 
@@ -230,7 +230,7 @@ def test_noQuestionComes() -> None:
     wrapper = factory.buildProtocol(None)
     wrapper.makeConnection(TCPTransport())
     session.reactor.advance(2)
-    wrapper._wrappedProtocol.connectionLost(done())
+    wrapper._wrappedProtocol.connectionLost(doneReason())
     (failure,) = session.ends
     assert isinstance(failure, Failure)
     assert failure.check(TimeoutError)
@@ -272,14 +272,14 @@ def test_ourOwnGhost() -> None:
     session.connect(None)
     session.client.dataReceived(b"[SERVER] That name is taken. Enter your username: \n")
     assert session.transport.disconnecting
-    session.client.connectionLost(done())
+    session.client.connectionLost(doneReason())
     assert "That name is taken." in session.person.complained
     session.reactor.advance(3)
     session.connect()
     session.person.type("back")
     assert session.sent() == b"back\n"
     session.person.type(None)
-    session.client.connectionLost(done())
+    session.client.connectionLost(doneReason())
     session.reactor.advance(10)
     assert session.ends == [ExitStatus.OK]
 

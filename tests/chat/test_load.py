@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from labnet.chat.server import ChatConnection, ChatFactory, ChatLimits, LiveRoom
 from labnet.chat.wire import FRAMED, LINE, PLAIN
 from labnet.net.limits import Limits
-from tests.connections import done
+from labnet.testing import doneReason
 
 ADDRESS = IPv4Address("TCP", "192.0.2.1", 4711)
 
@@ -64,7 +64,7 @@ def crowd(clock: Clock, size: int) -> tuple[LiveRoom, list[tuple[ChatConnection,
 
 def disperse(clock: Clock, members: list[tuple[ChatConnection, Socket]]) -> None:
     for connection, _ in members:
-        connection.connectionLost(done())
+        connection.connectionLost(doneReason())
     clock.advance(0)
 
 

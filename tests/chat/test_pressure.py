@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 
 from labnet.chat.server import ChatLimits
 from labnet.chat.wire import FRAMED, LINE, PLAIN, Dialect
+from labnet.testing import SlowTransport
 from tests.chat.members import Guest, House
-from tests.connections import SlowTransport
 
 LIMITS = ChatLimits(rate=0, joins=0)
 

@@ -13,8 +13,8 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from labnet.chat.server import ChatLimits
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, PROMPT, Dialect
 from labnet.net.limits import Limits
+from labnet.testing import LoggedFailures
 from tests.chat.members import House
-from tests.conftest import LoggedFailures
 
 DIALECTS = [PLAIN, LINE, FRAMED]
 everyDialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -14,8 +14,8 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from labnet.chat.room import Room
 from labnet.chat.server import ChatLimits, LiveRoom, Member
 from labnet.chat.web import PING
+from labnet.testing import doneReason
 from tests.chat.browsers import Tab, World
-from tests.connections import done
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_aStreamThatComesBack(world: World) -> None:
     ann = world.enter(b"ann")
     bob.heard()
     assert ann.stream is not None
-    ann.stream.connection.connectionLost(done())
+    ann.stream.connection.connectionLost(doneReason())
     bob.send(b"one\n")
     world.clock.advance(PING - 1)
     bob.send(b"two\n")
@@ -50,7 +50,7 @@ def test_aStreamThatDoesNotComeBack(world: World) -> None:
     ann = world.enter(b"ann")
     bob.heard()
     assert ann.stream is not None
-    ann.stream.connection.connectionLost(done())
+    ann.stream.connection.connectionLost(doneReason())
     world.clock.advance(PING)
     assert bob.lines() == ["[SERVER] ann left the chat"]
     assert ann.post(b"/say", b"hello").status == 410
@@ -117,7 +117,7 @@ def test_aSlowBrowserIsDropped(world: World, attached: bool) -> None:
     if attached:
         ann.stream.connection.pauseProducing()
     else:
-        ann.stream.connection.connectionLost(done())
+        ann.stream.connection.connectionLost(doneReason())
     for _ in range(90):
         bob.send(b"x" * 4_000 + b"\n")
         world.clock.advance(0.1)
@@ -161,7 +161,7 @@ def test_theServiceStops(clock: Clock) -> None:
     assert ann.stream.transport.disconnecting
     for line in world.lines:
         if line.connection in world.factory.connections:
-            line.connection.connectionLost(done())
+            line.connection.connectionLost(doneReason())
     assert stopped == [None]
     assert len(world.live.room) == 0
     clock.advance(0)

@@ -25,7 +25,7 @@ from labnet.classic.wire import LONGEST_QUOTE, NOISE, QUOTES, daytime, timeSince
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
 from labnet.net.service import listeners
-from tests.connections import TCPTransport, done, hangUp
+from labnet.testing import TCPTransport, doneReason, hangUp
 
 
 def connected(factory: ServiceFactory) -> tuple[ServiceConnection, TCPTransport]:
@@ -92,7 +92,7 @@ def test_quotesInTurn(clock: Clock) -> None:
     for _ in range(3):
         protocol, transport = connected(factory)
         said += transport.pieces
-        protocol.connectionLost(done())
+        protocol.connectionLost(doneReason())
     assert said == [b"a\r\n", b"b\r\n", b"a\r\n"]
 
 
@@ -148,7 +148,7 @@ def test_noiseThatIsNotTakenIsNotFollowedByMore(clock: Clock) -> None:
     transport.write = full
     clock.pump([CHARGEN_PAUSE] * 10)
     assert transport.pieces == [NOISE] * 2
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
 
 
 def test_noiseEndsWithTheService(clock: Clock) -> None:

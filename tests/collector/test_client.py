@@ -16,7 +16,7 @@ from twisted.python.usage import UsageError
 from labnet.collector import clienttap
 from labnet.collector.client import CollectorClient
 from labnet.net.service import ClientService
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 
 
 def connected(clock: Clock) -> tuple[CollectorClient, TCPTransport]:

@@ -19,7 +19,7 @@ from labnet.collector import server, tap
 from labnet.collector.server import CollectorFactory, CollectorProtocol, appendTo
 from labnet.collector.wire import Bounds, Collection, Piece, Pool
 from labnet.net.service import StreamListener, listeners
-from tests.connections import TCPTransport, done, hangUp, reset
+from labnet.testing import TCPTransport, doneReason, hangUp, resetReason
 
 
 @pytest.fixture
@@ -64,14 +64,14 @@ def test_aResetLosesNothingThatHasCome(clock: Clock) -> None:
     kept: list[Collection] = []
     protocol, _ = connected(CollectorFactory(clock, keep=kept.append))
     protocol.dataReceived(b"half")
-    protocol.connectionLost(reset())
+    protocol.connectionLost(resetReason())
     assert [collection.data for collection in kept] == [b"half"]
 
 
 def test_nothingIsNotKept(clock: Clock, logged: list[str]) -> None:
     kept: list[Collection] = []
     protocol, _ = connected(CollectorFactory(clock, keep=kept.append))
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     assert kept == []
     assert len(logged) == 1
 
@@ -80,7 +80,7 @@ def test_manyPiecesAreFewLines(clock: Clock, logged: list[str]) -> None:
     protocol, _ = connected(CollectorFactory(clock, show=3))
     for _ in range(10):
         protocol.dataReceived(b"x")
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     assert len(logged) == 5
     assert logged[3].endswith("and 7 more")
 
@@ -91,7 +91,7 @@ def test_manyConnectionsDoNotFillTheLog(clock: Clock, logged: list[str]) -> None
         protocol, _ = connected(factory)
         for _ in range(5):
             protocol.dataReceived(b"x")
-        protocol.connectionLost(done())
+        protocol.connectionLost(doneReason())
     assert sum(" piece " in line for line in logged) == 200
 
 
@@ -117,7 +117,7 @@ def test_tooMuchEndsTheConnection(clock: Clock, bounds: Bounds, outcome: str) ->
     assert [collection.data for collection in kept] == [b"xx"]
     assert factory.pool.used == 0
     other.dataReceived(b"y")
-    other.connectionLost(done())
+    other.connectionLost(doneReason())
     assert kept[-1].data == b"y"
 
 
@@ -175,7 +175,7 @@ def test_whatCanNotBeWrittenIsOneLine(clock: Clock, tmp_path: Path, logged: list
     path = tmp_path / "gone" / "collected"
     protocol, _ = connected(CollectorFactory(clock, show=0, keep=appendTo(str(path))))
     protocol.dataReceived(b"x")
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     assert any(line.endswith("1 bytes are not written: No such file or directory") for line in logged)
 
 

@@ -23,7 +23,7 @@ from labnet.echo.client import (
     echoDatagram,
 )
 from labnet.net.endpoints import DatagramTarget
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork
 
 
 def connected(clock: Clock, replies: Replies | None = None) -> tuple[EchoClient, StringTransport]:

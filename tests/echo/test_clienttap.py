@@ -16,7 +16,7 @@ from labnet.echo.clienttap import Options, makeService, run
 from labnet.net.console import Console
 from labnet.net.outcome import ClientError, ExitStatus
 from labnet.net.service import ClientService
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork
 
 
 def parsed(*arguments: str) -> Options:

@@ -18,8 +18,7 @@ from labnet.echo.server import EchoDatagramProtocol, EchoFactory, EchoProtocol
 from labnet.echo.wire import Echo, Frames, Lines, Pieces, Style
 from labnet.net import datagram as netDatagram
 from labnet.net.limits import DatagramLimits, Limits
-from tests.connections import TCPTransport, done, hangUp, reset
-from tests.datagrams import Datagram, DatagramNetwork
+from labnet.testing import Datagram, DatagramNetwork, TCPTransport, doneReason, hangUp, resetReason
 
 
 def connected(
@@ -110,7 +109,7 @@ def test_aPeerThatDoesNotReadIsNotReadFrom(clock: Clock, echo: Callable[[], Echo
     assert not transport.reading
     transport.producer.resumeProducing()
     assert transport.reading
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
 
 
 def test_aPeerThatNeverReadsLosesItsConnection(clock: Clock) -> None:
@@ -140,7 +139,7 @@ def test_eachLineBeginsTheIdleTimeAnew(clock: Clock) -> None:
         protocol.dataReceived(b"x\nx")
         clock.advance(1.0)
     assert not transport.disconnecting
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
 
 
 def test_aStoppingServiceWaitsForTheRestOfALine(clock: Clock) -> None:
@@ -159,7 +158,7 @@ def test_aStoppingServiceWaitsForTheRestOfALine(clock: Clock) -> None:
 def test_aResetIsNoBug(clock: Clock) -> None:
     protocol, _ = connected(clock)
     protocol.dataReceived(b"x")
-    protocol.connectionLost(reset())
+    protocol.connectionLost(resetReason())
     assert "lost" in protocol.outcome
 
 
@@ -167,7 +166,7 @@ def test_theLineOfTheLog(clock: Clock) -> None:
     protocol, _ = connected(clock)
     protocol.dataReceived(b"x")
     assert protocol.summary() == "1 reply, 1 byte in, 7 out"
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
 
 
 # Datagrams

@@ -13,7 +13,7 @@ from labnet.echo.server import EchoDatagramProtocol, EchoFactory
 from labnet.echo.wire import Frames, Lines, Pieces, Style
 from labnet.net import options as netOptions
 from labnet.net.service import DatagramListener, Listener, StreamListener, listeners
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork
 
 
 @pytest.fixture(autouse=True)

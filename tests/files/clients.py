@@ -23,7 +23,7 @@ from labnet.files.wire import (
     encodeHead,
     parseReply,
 )
-from tests.connections import hangUp
+from labnet.testing import hangUp
 from tests.files.world import connected, drain, shelfOf
 
 DATA = b"some bytes of a file"

@@ -33,7 +33,7 @@ from labnet.files.wire import (
     encodeHead,
     parseRequest,
 )
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 from tests.files.world import connected, content, drain, lose, shelfOf
 
 

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from labnet.files.server import CourseConnection, CourseFactory
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp
 from tests.files.world import connected, descriptors, drain, lose, shelfOf
 
 DATA = b"some bytes of a file"

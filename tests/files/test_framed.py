@@ -24,8 +24,7 @@ from labnet.files.wire import (
     Stored,
     encodeHead,
 )
-from tests.conftest import LoggedFailures
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import LoggedFailures, TCPTransport, hangUp
 from tests.files.clients import DATA, Answers, digest, end, framed
 from tests.files.world import connected, content, drain, lose, scratch, shelfOf
 

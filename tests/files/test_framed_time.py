@@ -20,7 +20,7 @@ from labnet.files.wire import (
     encodeHead,
 )
 from labnet.net.limits import Limits
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp
 from tests.files.clients import DATA, Answers, digest, framed
 from tests.files.world import connected, content, drain, lose, shelfOf
 from tests.passwords import Threads

@@ -13,7 +13,7 @@ from labnet.files.connection import FilesConnection, FilesFactory
 from labnet.files.server import FramedFactory
 from labnet.files.web import WebFactory
 from labnet.files.wire import FileHead, FramedReader, Get, List, Listing, encodeHead, parseReply
-from tests.connections import SlowTransport, TCPTransport, hangUp
+from labnet.testing import SlowTransport, TCPTransport, hangUp
 from tests.files.world import connected, lose, shelfOf
 
 BUFFER = SlowTransport.BUFFER

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from labnet.files.store import StoreLimits
 from labnet.files.web import FormTokens, WebConnection
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp
 from tests.files.requests import DATA, JOE, answered, asked, request, web
 from tests.files.world import content, drain, lose
 

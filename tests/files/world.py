@@ -21,7 +21,7 @@ from labnet.files.digests import Digests
 from labnet.files.store import Store, StoreLimits
 from labnet.net.passwords import PasswordHash
 from labnet.net.sendfile import FileTransfer
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 from tests.passwords import PASSWORDS, atOnce
 
 

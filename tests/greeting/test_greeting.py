@@ -18,7 +18,7 @@ from labnet.greeting.client import GreetingClient
 from labnet.greeting.server import GreetingFactory
 from labnet.greeting.wire import LONGEST_GREETING
 from labnet.net.service import ClientService, StreamListener, listeners
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp
 
 # The server
 

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from labnet.guess.client import GuessClient, play
 from labnet.guess.wire import Answer, AnswerNotUnderstood, Question, encodeAnswer
 from labnet.net.outcome import ClientError, ExitStatus
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 
 ASKED = Question(b"<", 51)
 
@@ -58,7 +58,7 @@ def test_theEndOfTheGameThatCameWithAnAnswerIsTheNextAnswer(client: GuessClient)
     answers: list[Answer] = []
     client.ask(ASKED).addCallback(answers.append)
     client.dataReceived(encodeAnswer(Answer.NO) + encodeAnswer(Answer.OVER))
-    client.connectionLost(done())
+    client.connectionLost(doneReason())
     client.ask(ASKED).addCallback(answers.append)
     assert answers == [Answer.NO, Answer.OVER]
     failed(client.ask(ASKED), ConnectionDone)
@@ -72,7 +72,7 @@ def test_silenceAndTheUnknownAndTheEnd(clock: Clock, client: GuessClient) -> Non
     client.dataReceived(b"?" + bytes(7))
     failed(waiting, AnswerNotUnderstood)
     waiting = client.ask(ASKED)
-    client.connectionLost(done())
+    client.connectionLost(doneReason())
     failed(waiting, ConnectionDone)
 
 

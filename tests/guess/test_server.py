@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 from labnet.guess import clienttap, tap
 from labnet.guess.server import GuessFactory, GuessProtocol
 from labnet.guess.wire import Answer, Question, encodeAnswer
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp
 
 SEED = 7
 FIRST = Random(SEED).randint(1, 100)

@@ -26,7 +26,7 @@ from labnet.net.announced import (
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.endpoints import parseStreamServer
 from labnet.net.limits import Limits
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 
 TEXT = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 80\r\n"
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -131,9 +131,9 @@ def test_theServiceSeesTheRealPeer(clock: Clock, step: int) -> None:
     second, transport = connected(AnnouncedFactory(service, clock))
     second.dataReceived(TEXT)
     assert transport.disconnected, "a second connection from there is one too many"
-    second.connectionLost(done())
+    second.connectionLost(doneReason())
     connection.readConnectionLost()
-    connection.connectionLost(done())
+    connection.connectionLost(doneReason())
     assert not service.connections
     service.refused.flush()
 
@@ -144,7 +144,7 @@ def test_badHeadersAreOneLine(clock: Clock, warnings: list[str]) -> None:
     connection.dataReceived(b"GET / HTTP/1.1\r\n\x1b[31m")
     connection.dataReceived(b"more")
     assert transport.disconnected
-    connection.connectionLost(done())
+    connection.connectionLost(doneReason())
     assert len(warnings) == 1
     assert warnings[0].startswith(
         "a connection from 127.0.0.1 is closed: it does not begin with a PROXY header, but with"
@@ -158,14 +158,14 @@ def test_aHeaderThatDoesNotCome(clock: Clock, warnings: list[str]) -> None:
     connection.dataReceived(b"PRO")
     clock.advance(HEADER_TIME)
     assert transport.disconnected
-    connection.connectionLost(done())
+    connection.connectionLost(doneReason())
     assert len(warnings) == 1
 
 
 def test_whoLeavesBeforeItsHeader(clock: Clock) -> None:
     """Leaves nothing behind."""
     connection, _ = connected(AnnouncedFactory(Service(clock), clock))
-    connection.connectionLost(done())
+    connection.connectionLost(doneReason())
     assert not clock.getDelayedCalls()
 
 

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.endpoints import DatagramTarget
 from labnet.net.exchange import Asker
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork
 
 SERVER = DatagramTarget("127.0.0.1", 9001)
 

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.limits import Limits
-from tests.conftest import LoggedFailures
+from labnet.testing import LoggedFailures
 
 
 class Doubler(ServiceConnection):

@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.limits import DatagramLimits
-from tests.conftest import LoggedFailures
+from labnet.testing import LoggedFailures
 
 
 class Echo(ServiceDatagramProtocol):

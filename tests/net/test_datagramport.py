@@ -13,8 +13,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.udp import Port
 
 from labnet.net.datagramport import AnsweringPort, listenDatagrams
-from tests.conftest import LoggedFailures
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork, LoggedFailures
 
 
 class Descriptors:

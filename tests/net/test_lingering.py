@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from labnet.net.limits import Limits
 from labnet.net.lingering import LINGER, LingeringConnection, LingeringFactory
-from tests.connections import TCPTransport, done, hangUp
+from labnet.testing import TCPTransport, doneReason, hangUp
 
 
 class Bye(LingeringConnection):
@@ -44,7 +44,7 @@ def test_itEndsItsHalfOnly(clock: Clock) -> None:
     assert transport.halfClosed
     assert not transport.disconnecting
     assert protocol.lingering
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     assert protocol.outcome == "said bye"
 
 
@@ -102,7 +102,7 @@ def test_aSecondEndIsNone(clock: Clock) -> None:
     protocol.endWith(b"", "first")
     protocol.endWith(b"more", "second")
     assert transport.pieces == []
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     assert protocol.outcome == "first"
 
 

@@ -20,7 +20,7 @@ from labnet.authority.store import saveAuthority, saveIssued
 from labnet.net.outcome import ClientError, ExitStatus
 from labnet.net.secure import Trust, VerifiedClientEndpoint, serverStreams
 from labnet.net.tls import Received, TLSStream
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 
 
 class Recorder(Protocol):

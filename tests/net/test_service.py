@@ -28,7 +28,7 @@ from labnet.net.service import (
     StreamListener,
     listeners,
 )
-from tests.conftest import LoggedFailures
+from labnet.testing import LoggedFailures
 
 
 def stream(reactor: MemoryReactorClock, description: str = "tcp:9000") -> StreamListener:

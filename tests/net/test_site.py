@@ -16,8 +16,7 @@ from zope.interface import directlyProvides
 
 from labnet.net.limits import Limits
 from labnet.net.site import SiteConnection, SiteFactory, connectionOf
-from tests.conftest import LoggedFailures
-from tests.connections import TCPTransport, done, hangUp, lingered
+from labnet.testing import LoggedFailures, TCPTransport, doneReason, hangUp, lingered
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -66,7 +65,7 @@ class World:
     def close(self) -> None:
         for connection in self.open:
             if connection in self.factory.connections:
-                connection.connectionLost(done())
+                connection.connectionLost(doneReason())
 
 
 @pytest.fixture
@@ -236,7 +235,7 @@ def test_theClientIsGone(world: World) -> None:
     (request,) = world.resource.later
     ends: list[object] = []
     request.notifyFinish().addBoth(ends.append)
-    connection.connectionLost(done())
+    connection.connectionLost(doneReason())
     assert len(ends) == 1
 
 

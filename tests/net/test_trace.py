@@ -8,7 +8,7 @@ import pytest
 
 from labnet.net.redaction import Redaction
 from labnet.net.trace import EVENT_COST, Bounds, Conversation, Event, Happening, Trace
-from tests.conftest import LoggedFailures
+from labnet.testing import LoggedFailures
 
 HERE, THERE = ("127.0.0.1", 9000), ("127.0.0.1", 40_000)
 

@@ -15,8 +15,7 @@ from labnet.net.endpoints import DatagramTarget
 from labnet.net.outcome import ExitStatus
 from labnet.netcat.client import converse, converseOverDatagrams
 from labnet.netcat.session import Manner
-from tests.connections import TCPTransport
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork, TCPTransport
 from tests.netcat.world import World, fin, gone
 
 

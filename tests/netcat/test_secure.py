@@ -21,7 +21,7 @@ from labnet.net.secure import (
     serverStreams,
 )
 from labnet.netcat.session import Manner
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 from tests.netcat.world import World
 
 

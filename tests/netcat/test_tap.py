@@ -20,7 +20,7 @@ from labnet.net.outcome import ExitStatus
 from labnet.net.service import ClientService
 from labnet.netcat import clienttap, tap
 from labnet.netcat.session import Manner
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 from tests.netcat.world import Standard
 
 

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from labnet.net.limits import Limits
 from labnet.netcat.server import PeerConnection, PeerFactory
 from labnet.netcat.session import Manner, Session
-from tests.connections import TCPTransport
+from labnet.testing import TCPTransport
 
 
 class Standard(StringTransport):

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from labnet.netcopy.checksumserver import QUIET, ChecksumFactory, ChecksumProtocol
 from labnet.netcopy.registry import Checksums
-from tests.connections import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp
 
 BE = b"BE|1|60|3|abc"
 

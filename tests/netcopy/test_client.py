@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.outcome import ClientError, ExitStatus
 from labnet.netcopy.client import announceChecksum, askChecksum, netcopy
-from tests.connections import TCPTransport, done, reset
+from labnet.testing import TCPTransport, doneReason, resetReason
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
@@ -69,10 +69,10 @@ def test_theOrderOfThings(clock: Clock) -> None:
     table.protocol.dataReceived(b"O")
     assert not copy.transport.disconnecting
     table.protocol.dataReceived(b"K")
-    table.protocol.connectionLost(done())
+    table.protocol.connectionLost(doneReason())
     assert copy.transport.disconnecting
     assert not copied.called
-    copy.protocol.connectionLost(done())
+    copy.protocol.connectionLost(doneReason())
     assert copied.result == (len(CONTENT), DIGEST)
 
 
@@ -86,11 +86,11 @@ def test_aServerThatDoesNotReadIsLeft(clock: Clock) -> None:
     clock.advance(1.0)
     assert copy.transport.disconnected
     copy.transport.producer.stopProducing()
-    copy.protocol.connectionLost(reset())
+    copy.protocol.connectionLost(resetReason())
     assert isinstance(problemOf(copied), TimeoutError)
 
 
-@pytest.mark.parametrize("reason", [done(), reset()])
+@pytest.mark.parametrize("reason", [doneReason(), resetReason()])
 def test_aServerThatGoesIsToldAsThat(clock: Clock, reason: Failure) -> None:
     copy, table = Endpoint(), Endpoint()
     copied = copying(clock, copy, table)
@@ -140,7 +140,7 @@ def test_silenceAndTheEndAndNonsense(clock: Clock) -> None:
     assert isinstance(problemOf(announced), TimeoutError)
     asked = Deferred.fromCoroutine(askChecksum(clock, ended, b"x"))
     ended.protocol.dataReceived(b"32|abc")
-    ended.protocol.connectionLost(done())
+    ended.protocol.connectionLost(doneReason())
     assert isinstance(problemOf(asked), ConnectionDone)
     asked = Deferred.fromCoroutine(askChecksum(clock, wrong, b"x"))
     wrong.protocol.dataReceived(b"9999|" + bytes(100_000))

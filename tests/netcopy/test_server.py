@@ -21,7 +21,7 @@ from labnet.net.limits import Limits
 from labnet.netcopy import checksumtap, clienttap, saving, tap
 from labnet.netcopy.saving import isFileName
 from labnet.netcopy.server import Copies, NetcopyFactory, NetcopyProtocol
-from tests.connections import TCPTransport, hangUp, reset
+from labnet.testing import TCPTransport, hangUp, resetReason
 
 DIGEST = hashlib.md5(b"onetwo", usedforsecurity=False).hexdigest().encode()
 
@@ -154,7 +154,7 @@ def test_whatIsNotWholeLeavesNothing(clock: Clock, tmp_path: Path, logged: list[
     factory = NetcopyFactory(clock, table.ask, Copies("f", str(tmp_path), most=6))
     protocol, _ = connected(factory)
     protocol.dataReceived(b"one")
-    protocol.connectionLost(reset())
+    protocol.connectionLost(resetReason())
     protocol, transport = connected(factory)
     protocol.dataReceived(b"onetwo")
     assert not transport.disconnected

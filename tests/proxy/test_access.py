@@ -15,7 +15,7 @@ from labnet.net.lingering import LINGER
 from labnet.net.logins import Logins
 from labnet.proxy.access import Access, TurnedAway
 from labnet.proxy.networks import Networks
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 from tests.passwords import PASSWORDS, Threads, atOnce
 from tests.proxy.records import Kept
 from tests.proxy.world import FIXED, GET, MakeWorld, Side, World, ok, status
@@ -52,7 +52,7 @@ def test_whoIsNotAClientIsTurnedAway(clock: Clock, makeWorld: MakeWorld) -> None
             turned.dataReceived(GET)
             clock.advance(LINGER)
             assert transport.disconnected
-            turned.connectionLost(done())
+            turned.connectionLost(doneReason())
         clock.advance(10)
     lines = [formatEvent(event) for event in events]
     assert lines == ["3 proxy connections refused: 3 not among the clients"]
@@ -68,7 +68,7 @@ def test_notAllAreToldAtTheSameTime(clock: Clock) -> None:
         turned.makeConnection(TCPTransport())
     assert len(told) == 100
     for turned in told:
-        turned.connectionLost(done())
+        turned.connectionLost(doneReason())
     assert access.turnAway(b"no") is not None
     assert not clock.getDelayedCalls()
 

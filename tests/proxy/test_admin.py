@@ -18,7 +18,7 @@ from labnet.proxy.figures import figuresOf
 from labnet.proxy.metrics import Counts, Snapshot
 from labnet.proxy.operations import Operations
 from labnet.proxy.policy import Policy
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 from tests.proxy.world import GET, SMALL, MakeWorld, ok
 
 
@@ -60,7 +60,7 @@ class Admin:
 
     def end(self) -> None:
         for connection in self._connections:
-            connection.connectionLost(done())
+            connection.connectionLost(doneReason())
         self._connections.clear()
 
 

@@ -31,7 +31,8 @@ from labnet.proxy.wire import (
     parseRequestHead,
     parseResponseHead,
 )
-from tests.proxy.segments import cut, segmentations
+from labnet.testing import segmentations
+from labnet.testing.strategies import segmented
 
 Result = tuple[object, ...]
 
@@ -213,7 +214,7 @@ def test_aChunkedBodyIsTheSameInWhateverPieces(data: bytes) -> None:
 
 @given(st.data(), st.sampled_from(CHUNKED))
 def test_aChunkedBodyIsTheSameInAnyPieces(data: st.DataObject, encoded: bytes) -> None:
-    assert readBody(small, data.draw(cut(encoded))) == readBody(small, [encoded])
+    assert readBody(small, data.draw(segmented(encoded))) == readBody(small, [encoded])
 
 
 def test_chunksAreTakenApart() -> None:
@@ -271,7 +272,7 @@ def test_whatIsEncodedIsReadAgain(
     data: st.DataObject, chunks: list[bytes], trailers: list[tuple[bytes, bytes]], rest: bytes
 ) -> None:
     encoded = b"".join(map(encodeChunk, chunks)) + encodeLastChunk(Fields(trailers)) + rest
-    assert readBody(ChunkedBody, data.draw(cut(encoded))) == (b"".join(chunks), True, rest, trailers)
+    assert readBody(ChunkedBody, data.draw(segmented(encoded))) == (b"".join(chunks), True, rest, trailers)
 
 
 def test_anEmptyChunkIsNotEncoded() -> None:

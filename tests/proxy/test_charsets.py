@@ -11,7 +11,7 @@ import pytest
 from labnet.proxy.charsets import BEGINNING, declaredCharset, shiftingCharset, spellings
 from labnet.proxy.inspection import Finding, ForeignCharset, Inspector, search
 from labnet.proxy.rules import Rule
-from tests.proxy.segments import segmentations
+from labnet.testing import segmentations
 
 ENCODINGS = ["utf-8", "utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be"]
 #: A text, and the encodings in which it can be written.

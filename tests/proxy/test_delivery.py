@@ -17,7 +17,8 @@ from labnet.proxy.inspection import Finding, Inspector
 from labnet.proxy.rules import Rule
 from labnet.proxy.spool import Spool
 from labnet.proxy.wire import Fields
-from tests.proxy.segments import cut, segmentations
+from labnet.testing import segmentations
+from labnet.testing.strategies import segmented
 
 WORD = b"SzamHalo"
 RULES = (Rule(WORD), Rule(b"abc"))
@@ -259,7 +260,7 @@ def test_cutInAnyPieces(data: st.DataObject, parts: list[bytes], memory: int) ->
     """A clean body arrives whole; of another one no more than what stands before the first string."""
     whole = b"".join(parts)
     client = Client()
-    play(cutOff(client, memory), client, data.draw(cut(whole)))
+    play(cutOff(client, memory), client, data.draw(segmented(whole)))
     starts = [whole.index(rule.pattern) for rule in RULES if rule.pattern in whole]
     if starts:
         assert client.events[-1] == "blocked"

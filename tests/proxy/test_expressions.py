@@ -15,7 +15,8 @@ from labnet.proxy.charsets import STATELESS
 from labnet.proxy.expressions import BadExpression, regularExpression
 from labnet.proxy.inspection import Finding, Inspector, search, unfinished
 from labnet.proxy.rules import Pattern, Rule
-from tests.proxy.segments import cut, segmentations
+from labnet.testing import segmentations
+from labnet.testing.strategies import segmented
 
 GAMES = Rule(b"Games", Pattern.FOLDED)
 EXPRESSION = Rule(rb"g\d{2,3}s", Pattern.EXPRESSION, longest=5)
@@ -144,7 +145,7 @@ def test_theAnswerDoesNotDependOnThePieces(data: st.DataObject) -> None:
     content = data.draw(st.binary(max_size=80).map(lambda b: bytes(b"abcABC. "[byte % 8] for byte in b)))
     closely = data.draw(st.booleans())
     whole = found(rules, [content] if content else [], closely=closely)
-    assert found(rules, data.draw(cut(content)) if content else [], closely=closely) == whole
+    assert found(rules, data.draw(segmented(content)) if content else [], closely=closely) == whole
 
 
 #: No match of these is longer, or depends on what is further away, than 5 bytes.
@@ -168,7 +169,7 @@ def test_whatIsInTheWholeIsFound(data: st.DataObject) -> None:
     pattern = data.draw(st.sampled_from(NEAR))
     content = data.draw(st.binary(max_size=80).map(lambda b: bytes(b"abcABC. "[byte % 8] for byte in b)))
     rule = Rule(pattern, Pattern.EXPRESSION, longest=5)
-    finding = found((rule,), data.draw(cut(content)) if content else [], closely=True)
+    finding = found((rule,), data.draw(segmented(content)) if content else [], closely=True)
     match = re.search(pattern, content)
     assert (finding.offset if finding else None) == (match.start() if match else None)
 
@@ -204,7 +205,7 @@ def test_aFoldedTextIsFoundWhereTheWholeHasIt(data: st.DataObject) -> None:
     content = data.draw(st.text("abABéÉ ", max_size=40))
     rule = Rule(text.encode(), Pattern.FOLDED)
     encoded = content.encode()
-    finding = found((rule,), data.draw(cut(encoded)) if encoded else [])
+    finding = found((rule,), data.draw(segmented(encoded)) if encoded else [])
     at = content.lower().find(text.lower())
     if at >= 0:
         assert finding is not None

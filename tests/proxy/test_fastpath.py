@@ -16,7 +16,7 @@ from labnet.proxy.journal import Record
 from labnet.proxy.policy import Holding, Policy, Uninspectable
 from labnet.proxy.rules import Conditions, Pattern, Rule
 from labnet.proxy.server import ProxyConnection
-from tests.proxy.segments import cut
+from labnet.testing.strategies import segmented
 from tests.proxy.world import BAD, FIXED, GET, WORD, World, ok
 
 DATE = b"Date: Sat, 28 Nov 2026 12:00:00 GMT"
@@ -158,8 +158,8 @@ def actions(draw: st.DrawFn) -> list[tuple[str, Any]]:
     for _ in range(draw(st.integers(1, 3))):
         request, response = draw(st.sampled_from(REQUESTS)), draw(st.sampled_from(RESPONSES))
         whole = st.booleans()
-        found += [("client", piece) for piece in ([request] if draw(whole) else draw(cut(request)))]
-        found += [("origin", piece) for piece in ([response] if draw(whole) else draw(cut(response)))]
+        found += [("client", piece) for piece in ([request] if draw(whole) else draw(segmented(request)))]
+        found += [("origin", piece) for piece in ([response] if draw(whole) else draw(segmented(response)))]
     strays = st.sampled_from(
         [("wait", 1.5), ("wait", 70.0), ("ends", None), ("leaves", None), ("breaks", None), ("gone", None),
          ("client", GET)]

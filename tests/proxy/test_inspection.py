@@ -19,7 +19,8 @@ from labnet.proxy import inspection
 from labnet.proxy.decoding import AVAILABLE_CODINGS, Bomb, DecodingLimits, Undecodable
 from labnet.proxy.inspection import Finding, Inspector, search, unfinished
 from labnet.proxy.rules import Rule
-from tests.proxy.segments import cut, segmentations
+from labnet.testing import segmentations
+from labnet.testing.strategies import segmented
 
 try:
     from compression import zstd
@@ -157,7 +158,7 @@ def test_anyContentInAnyPieces(
     codings, encode = case
     content = data.draw(st.lists(st.sampled_from([b"Szam", b"Halo", WORD, b"S", b"", b"zz"]), min_size=1))
     page = b"".join(content) + b"!"
-    found = inspect(data.draw(cut(encode(page))), codings)
+    found = inspect(data.draw(segmented(encode(page))), codings)
     if WORD in page:
         assert isinstance(found, Finding)
         assert found.offset == page.index(WORD)
@@ -383,7 +384,7 @@ def test_theSameRuleIsNamedInWhateverPieces(
 ) -> None:
     """The string that is complete first, wherever the content was cut."""
     rules = tuple(map(Rule, patterns))
-    found = inspect(data.draw(cut(content)), (), rules)
+    found = inspect(data.draw(segmented(content)), (), rules)
     assert found == inspect([content], (), rules)
     ends = [(content.index(p) + len(p), i) for i, p in enumerate(patterns) if p in content]
     if ends:

@@ -30,7 +30,7 @@ from labnet.proxy.wire import (
     parseRequestHead,
     parseResponseHead,
 )
-from tests.proxy.segments import cut
+from labnet.testing.strategies import segmented
 
 Lines = list[tuple[bytes, bytes]]
 
@@ -312,14 +312,14 @@ TRIES = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.booleans())
 def test_whatIsTakenHereMeansTheSameToH11(data: st.DataObject, request_: bool) -> None:
     message = data.draw(damaged(REQUESTS if request_ else RESPONSES))
-    agrees(data.draw(cut(message)), request_, byH11, h11.RemoteProtocolError, beyondH11)
+    agrees(data.draw(segmented(message)), request_, byH11, h11.RemoteProtocolError, beyondH11)
 
 
 @TRIES
 @given(st.data(), st.booleans())
 def test_whatIsTakenHereMeansTheSameToHttptools(data: st.DataObject, request_: bool) -> None:
     message = data.draw(damaged(REQUESTS if request_ else RESPONSES))
-    agrees(data.draw(cut(message)), request_, byHttptools, httptools.HttpParserError, beyondHttptools)
+    agrees(data.draw(segmented(message)), request_, byHttptools, httptools.HttpParserError, beyondHttptools)
 
 
 @pytest.mark.parametrize("whole", [*REQUESTS, *RESPONSES])
@@ -337,7 +337,7 @@ def test_oneOddThingAtEachEdge(whole: bytes) -> None:
 @given(st.data())
 def test_whatIsPassedOnCanBeReadInOneWay(data: st.DataObject) -> None:
     """A request as it goes to the origin is one whole message to h11, with the content that came."""
-    pieces = data.draw(cut(data.draw(damaged(REQUESTS))))
+    pieces = data.draw(segmented(data.draw(damaged(REQUESTS))))
     try:
         message = ours(pieces, True)
     except BadMessage:

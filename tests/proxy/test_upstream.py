@@ -17,7 +17,7 @@ from labnet.proxy.networks import Destinations, Pattern
 from labnet.proxy.target import Origin, Route
 from labnet.proxy.upstream import TunnelEndpoint, Upstream, Upstreams, basicCredentials
 from labnet.proxy.wire import BadMessage
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 from tests.proxy.world import GET, MakeWorld, ok, status
 
 NEXT = Upstream("next.example", 3128, authorization=basicCredentials("joe", "secret"))
@@ -148,7 +148,7 @@ def test_aTunnel(clock: Clock, step: int) -> None:
     assert inner.data == b"early"
     tunnelling.protocol.readConnectionLost()
     assert tunnelling.transport.disconnecting
-    tunnelling.protocol.connectionLost(done())
+    tunnelling.protocol.connectionLost(doneReason())
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,6 @@ def test_anUpstreamThatSaysNothing(clock: Clock) -> None:
     assert tunnelling.transport.disconnected
     other = Tunnelling(clock, PLAIN)
     assert b"Authorization" not in other.transport.value()
-    other.protocol.connectionLost(done())
+    other.protocol.connectionLost(doneReason())
     assert isinstance(other.problem, ConnectionLost)
     assert not clock.getDelayedCalls()

@@ -26,7 +26,8 @@ from labnet.proxy.wire import (
     parseRequestHead,
     parseResponseHead,
 )
-from tests.proxy.segments import cut, segmentations
+from labnet.testing import segmentations
+from labnet.testing.strategies import segmented
 
 Result = tuple[object, ...]
 
@@ -97,7 +98,7 @@ def test_aHeadEndsWhereItEndsInWhateverPieces(data: bytes, lenient: bool) -> Non
 @given(st.data(), st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"b: c"]), max_size=16))
 def test_anyLinesInAnyPiecesAreOneHead(data: st.DataObject, parts: list[bytes]) -> None:
     whole = b"".join(parts)
-    pieces = data.draw(cut(whole))
+    pieces = data.draw(segmented(whole))
     for lenient in (False, True):
         for limit in (5, 8, 1000):
             assert readHead(pieces, limit, lenient) == readHead([whole], limit, lenient)

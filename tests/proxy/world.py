@@ -21,7 +21,7 @@ from labnet.proxy.policy import Holding, Policy
 from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin
 from labnet.proxy.upstream import Upstreams
-from tests.connections import TCPTransport, done, hangUp, reset
+from labnet.testing import TCPTransport, doneReason, hangUp, resetReason
 
 _VOLATILE = re.compile(rb"(Via: [\d.]+ labnet-[0-9a-f]{8}|Date: [^\r]*)\r\n")
 
@@ -77,12 +77,12 @@ class Side:
     def leaves(self) -> None:
         """The peer closes in good order."""
         self.lost = True
-        self.protocol.connectionLost(done())
+        self.protocol.connectionLost(doneReason())
 
     def breaks(self) -> None:
         """The peer resets the connection."""
         self.lost = True
-        self.protocol.connectionLost(reset())
+        self.protocol.connectionLost(resetReason())
 
     def finish(self) -> None:
         """Report the end that the proxy asked for."""

@@ -19,7 +19,7 @@ from labnet.proxyselftest.client import Conversation, Trial, attempt, requestByt
 from labnet.proxyselftest.scenario import Ask, Scenario, Unbuildable, response
 from labnet.proxyselftest.scenarios import SCENARIOS
 from labnet.proxyselftest.verdict import Ending, Outcome, Received, untold
-from tests.connections import TCPTransport, done, reset
+from labnet.testing import TCPTransport, doneReason, resetReason
 from tests.proxyselftest.world import NOWHERE, by
 
 ANSWER = response(b"hello")
@@ -70,14 +70,14 @@ def test_itListensToTheEnd(clock: Clock) -> None:
     assert world.transport.value() == b"first"
     world.conversation.dataReceived(ANSWER)
     world.conversation.dataReceived(b"more")
-    world.conversation.connectionLost(done())
+    world.conversation.connectionLost(doneReason())
     assert world.ended() == (Ending.CLOSED, ANSWER + b"more")
     assert world.heard == 2
 
 
 def test_aResetIsNoEnd(clock: Clock) -> None:
     world = World(clock)
-    world.conversation.connectionLost(reset())
+    world.conversation.connectionLost(resetReason())
     assert world.ended() == (Ending.RESET, b"")
 
 
@@ -102,7 +102,7 @@ def test_whatTakesTooLong(clock: Clock) -> None:
     clock.advance(0.2)
     assert world.ended() == (Ending.LATE, ANSWER[:-1])
     world.conversation.dataReceived(b"late")
-    world.conversation.connectionLost(done())
+    world.conversation.connectionLost(doneReason())
 
 
 def test_anEndlessAnswerIsBounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_throughATunnel(clock: Clock) -> None:
     world.conversation.dataReceived(b"\r\n")
     assert world.transport.value() == b"firstsecond"
     world.conversation.dataReceived(ANSWER)
-    world.conversation.connectionLost(done())
+    world.conversation.connectionLost(doneReason())
     assert world.ended() == (Ending.CLOSED, ANSWER)
 
 
@@ -148,7 +148,7 @@ def test_whoeverIsAskedToStopStops(clock: Clock) -> None:
     world.conversation.done.cancel()
     failures[0].trap(CancelledError)
     assert world.transport.disconnected
-    world.conversation.connectionLost(reset())
+    world.conversation.connectionLost(resetReason())
     assert not world.results[1:]
 
 

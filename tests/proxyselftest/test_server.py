@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from labnet.proxyselftest.scenario import Ask, Pause, Plan, Reply
 from labnet.proxyselftest.server import Origin, OriginConnection
-from tests.connections import TCPTransport, done
+from labnet.testing import TCPTransport, doneReason
 
 ONE = b"GET /one HTTP/1.1\r\nRange: Bytes=0-\r\n\r\n"
 TWO = b"GET /two HTTP/1.1\r\n\r\n"
@@ -85,7 +85,7 @@ def test_aConnectionThatIsLostInAPause(clock: Clock) -> None:
     """Its timer goes, and nothing is said any more; the fixture looks at the clock."""
     origin, connection, transport = connected(clock, Reply((b"1", Pause.PAUSE, b"2")))
     connection.dataReceived(ONE)
-    connection.connectionLost(done())
+    connection.connectionLost(doneReason())
     origin.clientHeard()
     connection.dataReceived(TWO)
     assert transport.pieces == [b"1"]

@@ -16,7 +16,8 @@ from labnet.net.limits import DatagramLimits
 from labnet.relay.client import DatagramUpstream
 from labnet.relay.datagrams import ClientLimits, DatagramRelay
 from labnet.relay.wire import parseTampering
-from tests.datagrams import Address, DatagramNetwork, Peer
+from labnet.testing import DatagramNetwork, Peer
+from labnet.testing.datagrams import Address
 
 RELAY: Address = ("127.0.0.1", 9100)
 SERVER = DatagramTarget("127.0.0.1", 9001)

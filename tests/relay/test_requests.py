@@ -19,8 +19,7 @@ from labnet.net.limits import Limits
 from labnet.relay.client import Upstream
 from labnet.relay.server import RequestRelay, RequestRelayFactory, Tamperer
 from labnet.relay.wire import AnswerCache, parseTampering
-from tests.connections import TCPTransport, hangUp, reset
-from tests.datagrams import DatagramNetwork, Peer
+from labnet.testing import DatagramNetwork, Peer, TCPTransport, hangUp, resetReason
 
 STRUCT9 = PROFILES["struct9"]
 SERVER = DatagramTarget("127.0.0.1", 9001)
@@ -88,7 +87,7 @@ class Relay:
         if self.transport.disconnecting:
             hangUp(self.client)
         else:
-            self.client.connectionLost(reset())
+            self.client.connectionLost(resetReason())
         # No new exchange is begun for it.
         sent = len(self.network.sent)
         self.network.settle()
@@ -343,7 +342,7 @@ def test_socketsAreBoundedOverAllConnections() -> None:
     assert most == 4
     for client, transport in others:
         assert transport.pieces == [reply(1), reply(2)]
-        client.connectionLost(reset())
+        client.connectionLost(resetReason())
     relay.end()
 
 
@@ -410,7 +409,7 @@ def test_theCacheIsSharedByConnections() -> None:
     assert transport.pieces == [reply(1)]
     assert relay.server is not None
     assert len(relay.server.payloads) == 1
-    other.connectionLost(reset())
+    other.connectionLost(resetReason())
     relay.end()
 
 

@@ -20,7 +20,7 @@ from labnet.net.limits import Limits
 from labnet.net.origin import Origin
 from labnet.net.splice import Splice
 from labnet.relay.server import StreamRelay, StreamRelayFactory
-from tests.connections import TCPTransport, done, hangUp, reset
+from labnet.testing import TCPTransport, doneReason, hangUp, resetReason
 
 
 @implementer(IStreamClientEndpoint)
@@ -215,21 +215,21 @@ def test_bothEndsLetTheOriginReadTheRestFirst(pair: Pair, logged: list[str]) -> 
 
 def test_aResetOfTheClientIsCarried(pair: Pair) -> None:
     origin = pair.connect()
-    pair.client.connectionLost(reset())
+    pair.client.connectionLost(resetReason())
     assert pair.far.disconnected
     hangUp(origin)
 
 
 def test_aResetOfTheOriginIsCarried(pair: Pair, logged: list[str]) -> None:
     origin = pair.connect()
-    origin.connectionLost(reset())
+    origin.connectionLost(resetReason())
     assert pair.near.disconnected
     hangUp(pair.client)
     assert any("origin lost" in line for line in logged)
 
 
 def test_aClientThatLeavesCancelsTheConnect(pair: Pair) -> None:
-    pair.client.connectionLost(reset())
+    pair.client.connectionLost(resetReason())
     assert pair.endpoint.cancelled == 1
 
 
@@ -303,7 +303,7 @@ def test_anOriginOverTLSHasNoHalvesEither(pair: Pair) -> None:
     pair.client.readConnectionLost()
     assert pair.far.disconnecting
     assert not pair.far.halfClosed
-    origin.connectionLost(done())
+    origin.connectionLost(doneReason())
     assert pair.near.disconnecting
     hangUp(pair.client)
 

@@ -11,7 +11,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from labnet.testing import SlowTransport, TCPTransport, connectionDone, connectionReset, hangUp, lingered
+from labnet.testing import SlowTransport, TCPTransport, doneReason, hangUp, lingered, resetReason
 
 
 class Recorder(Protocol):
@@ -23,7 +23,7 @@ class Recorder(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self.heard.append(data)
 
-    def connectionLost(self, reason: Failure = connectionDone()) -> None:
+    def connectionLost(self, reason: Failure = doneReason()) -> None:
         self.heard.append(reason.type)
 
 
@@ -189,4 +189,4 @@ def test_endsForProtocolsThatATestTellsOfThem() -> None:
     polite.transport.loseWriteConnection()
     lingered(polite)
     assert polite.heard == ["end", ConnectionDone]
-    assert connectionReset().check(ConnectionLost)
+    assert resetReason().check(ConnectionLost)

@@ -13,12 +13,12 @@ from twisted.python.failure import Failure
 
 from labnet.net.outcome import ExitStatus, explain
 from labnet.proxy.wire import parseRequestHead
+from labnet.testing import SlowTransport, doneReason, hangUp
 from labnet.web.client import Collected, Manner, Response, get
 from labnet.web.events import Asking, Event
 from labnet.web.exchange import Exchange
 from labnet.web.requests import Request
 from labnet.web.target import BadURL, parseURL
-from tests.connections import SlowTransport, done, hangUp
 
 
 class World:
@@ -52,7 +52,7 @@ class World:
         transport.read()
         asked = transport.read()
         exchange.dataReceived(response)
-        exchange.connectionLost(done())
+        exchange.connectionLost(doneReason())
         return asked
 
     def failure(self) -> Failure:

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from labnet.net.outcome import ClientError, ExitStatus, explain
+from labnet.testing import SlowTransport, doneReason, hangUp, resetReason
 from labnet.web.client import Collected
 from labnet.web.events import (
     Closed,
@@ -28,7 +29,6 @@ from labnet.web.exchange import Exchange
 from labnet.web.requests import Manner, Request, encodeHead
 from labnet.web.target import parseURL
 from labnet.web.wire import LAME
-from tests.connections import SlowTransport, done, hangUp, reset
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 OPEN = b"HTTP/1.0 200 OK\r\n\r\nhello"
@@ -88,7 +88,7 @@ def test_anAnswerThatIsWhole(clock: Clock, size: int) -> None:
     assert world.sent().startswith(b"GET / HTTP/1.1\r\nHost: a\r\n")
     world.received(WHOLE, size)
     assert not world.results
-    world.exchange.connectionLost(done())
+    world.exchange.connectionLost(doneReason())
     assert world.results == [None]
     assert world.sink.body == b"hello"
     assert world.closed() == ["the server closed the connection"]
@@ -132,7 +132,7 @@ def test_theRequestIsToldWithoutSecretsAndWhenItIsSent(clock: Clock) -> None:
     assert b"Authorization: (not shown)\r\n" in began.head
     assert sent == RequestSent(len(head) + 4 + len(body))
     world.received(WHOLE)
-    world.exchange.connectionLost(done())
+    world.exchange.connectionLost(doneReason())
 
 
 def test_anAnswerThatComesBeforeTheRequestIsSentEndsIt(clock: Clock) -> None:
@@ -149,13 +149,21 @@ def test_anAnswerThatComesBeforeTheRequestIsSentEndsIt(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("stream", "reason", "sentence"),
     [
-        (b"", done(), "the connection was closed without an answer"),
-        (b"", reset(), "the connection was reset without an answer"),
-        (WHOLE[:-1], done(), "4 of 5 bytes came (Content-Length), then the connection was closed"),
-        (WHOLE[:-1], reset(), "4 of 5 bytes came (Content-Length), then the connection was reset"),
-        (OPEN, reset(), "the body may be cut: 5 bytes came, then the connection was reset"),
-        (OPEN[:20], reset(), "the body may be cut: 1 byte came"),
-        (OPEN[:10], done(), "the head is cut: 10 bytes of it came"),
+        (b"", doneReason(), "the connection was closed without an answer"),
+        (b"", resetReason(), "the connection was reset without an answer"),
+        (
+            WHOLE[:-1],
+            doneReason(),
+            "4 of 5 bytes came (Content-Length), then the connection was closed",
+        ),
+        (
+            WHOLE[:-1],
+            resetReason(),
+            "4 of 5 bytes came (Content-Length), then the connection was reset",
+        ),
+        (OPEN, resetReason(), "the body may be cut: 5 bytes came, then the connection was reset"),
+        (OPEN[:20], resetReason(), "the body may be cut: 1 byte came"),
+        (OPEN[:10], doneReason(), "the head is cut: 10 bytes of it came"),
     ],
 )
 def test_whatIsCutFails(clock: Clock, stream: bytes, reason: Failure, sentence: str) -> None:
@@ -170,7 +178,7 @@ def test_whatIsCutFails(clock: Clock, stream: bytes, reason: Failure, sentence: 
 def test_theEndOfTheConnectionEndsABody(clock: Clock) -> None:
     world = World(clock)
     world.received(OPEN)
-    world.exchange.connectionLost(done())
+    world.exchange.connectionLost(doneReason())
     assert world.results == [None]
     assert world.sink.body == b"hello"
 
@@ -182,7 +190,7 @@ def test_everyLameAnswerEndsWithAClearStatement(clock: Clock, name: str) -> None
     for piece in LAME[name].pieces:
         world.received(piece)
         clock.advance(min(LAME[name].pause, 1.0))
-    hangUp(world.exchange) if world.transport.disconnecting else world.exchange.connectionLost(done())
+    hangUp(world.exchange) if world.transport.disconnecting else world.exchange.connectionLost(doneReason())
     (result,) = world.results
     expected = {"early-close": "the head is cut", "too-long": "the body is cut: 25 of 125"}
     if name in expected:
@@ -268,7 +276,7 @@ def test_theSinkIsToldWhenItHoldsNobodyBackAnyMore(clock: Clock) -> None:
     world.sink.detach = lambda: told.append("detached")  # type: ignore[method-assign]
     world.received(WHOLE)
     assert not told
-    world.exchange.connectionLost(done())
+    world.exchange.connectionLost(doneReason())
     assert told == ["detached"]
 
 
@@ -285,7 +293,7 @@ def test_whoIsToldAndRaisesEndsIt(clock: Clock, kind: type[Event]) -> None:
     if not world.transport.disconnecting:
         world.received(WHOLE)
     if not world.transport.disconnecting:
-        world.exchange.connectionLost(done())
+        world.exchange.connectionLost(doneReason())
     else:
         hangUp(world.exchange)
     (failure,) = world.results
@@ -316,6 +324,6 @@ def test_whatIsNotWantedIsNotKept(clock: Clock) -> None:
     world = World(clock)
     world.exchange._wanted = lambda head: head.status != 200
     world.received(WHOLE)
-    world.exchange.connectionLost(done())
+    world.exchange.connectionLost(doneReason())
     assert world.results == [None]
     assert not world.sink.body

@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from labnet.files.saving import Saving
 from labnet.net.console import legible
 from labnet.proxy.wire import Fields, ResponseHead, Version
+from labnet.testing import SlowTransport, doneReason, hangUp
 from labnet.web.output import Destination, Legible, StandardOutput
-from tests.connections import SlowTransport, done, hangUp
 
 RAW = b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -78,7 +78,7 @@ def test_whenNobodyReadsTheFlowIsStopped() -> None:
     flow = Flow()
     output.attach(flow)
     output.writeConnectionLost()
-    output.connectionLost(done())
+    output.connectionLost(doneReason())
     assert flow.calls == ["stop"]
     output.write(b"lost")
     closed = Deferred.fromCoroutine(output.close())

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from labnet.names.client import Endpoint, Family
 from labnet.net.outcome import ExitStatus, explain
+from labnet.testing import TCPTransport, doneReason, hangUp
 from labnet.web import route
 from labnet.web.events import (
     Connecting,
@@ -28,7 +29,6 @@ from labnet.web.events import (
 from labnet.web.requests import Manner, encodeConnect
 from labnet.web.route import AddressEndpoint, Tunnel, Ways
 from labnet.web.target import parseURL
-from tests.connections import TCPTransport, done, hangUp
 
 LOCALHOST = [Endpoint(Family.IPV6, "::1", 80), Endpoint(Family.IPV4, "127.0.0.1", 80)]
 
@@ -159,7 +159,7 @@ def test_aTunnel(clock: Clock, size: int) -> None:
     assert inner.transport is world.transport
     world.tunnel.dataReceived(b"hello")
     assert inner.received == b"hello"
-    reason = done()
+    reason = doneReason()
     world.tunnel.connectionLost(reason)
     assert inner.lost is reason
     assert world.events[-1] == TunnelReady("origin:443")
@@ -185,7 +185,7 @@ def test_aProxyThatMakesNone(clock: Clock, answer: bytes, sentence: str, status:
 
 def test_aProxyThatLeaves(clock: Clock) -> None:
     world = Tunnelling(clock)
-    world.tunnel.connectionLost(done())
+    world.tunnel.connectionLost(doneReason())
     assert world.outcome()[1] is ExitStatus.RESET
 
 

@@ -10,10 +10,10 @@ from twisted.internet.task import Clock
 from twisted.python.usage import UsageError
 
 from labnet.net.limits import Limits
+from labnet.testing import TCPTransport, doneReason, hangUp
 from labnet.web import tap
 from labnet.web.server import WebFactory, WebProtocol
 from labnet.web.wire import HELLO, LAME, LONGEST_HEAD
-from tests.connections import TCPTransport, done, hangUp
 
 
 def connected(clock: Clock) -> tuple[WebProtocol, TCPTransport]:
@@ -29,7 +29,7 @@ def asked(clock: Clock, request: bytes) -> bytes:
     protocol, transport = connected(clock)
     protocol.dataReceived(request)
     assert transport.halfClosed
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     return transport.value()
 
 
@@ -40,14 +40,14 @@ def test_anyGetIsAnsweredTheCoursesBytes(clock: Clock, request_: bytes, size: in
     protocol, transport = connected(clock)
     protocol.dataReceived(request_[:-1])
     assert not transport.value()
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     protocol, transport = connected(clock)
     for at in range(0, len(request_), size):
         protocol.dataReceived(request_[at : at + size])
     assert transport.pieces == [b"HTTP/1.0 200 OK\r\nContent-type: text/html\r\n\r\n<h1>Hello World</h1>"]
     assert transport.pieces == [HELLO]
     assert transport.halfClosed
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
 
 
 def test_theRequestIsShownAndMadeHarmless(clock: Clock) -> None:
@@ -90,7 +90,7 @@ def test_aLameAnswerComesPieceByPieceAndEnds(clock: Clock, name: str) -> None:
         clock.advance(lame.pause)
     assert transport.pieces == list(lame.pieces)
     assert transport.halfClosed or transport.disconnecting
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
 
 
 def test_whoDoesNotReadIsNotWrittenTo(clock: Clock) -> None:
@@ -102,7 +102,7 @@ def test_whoDoesNotReadIsNotWrittenTo(clock: Clock) -> None:
     protocol.resumeProducing()
     clock.advance(1.0)
     assert len(transport.pieces) == 2
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     assert not clock.getDelayedCalls()
 
 
