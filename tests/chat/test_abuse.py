@@ -11,7 +11,6 @@ from random import Random
 import pytest
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from labnet.chat.server import ChatLimits
@@ -135,14 +134,10 @@ ESCAPES = [
 
 @pytest.mark.parametrize("escape", ESCAPES)
 @everyDialect
-def test_escapesAreHarmlessEverywhere(house: House, clock: Clock, dialect: Dialect, escape: bytes) -> None:
+def test_escapesAreHarmlessEverywhere(
+    house: House, clock: Clock, dialect: Dialect, escape: bytes, loggedLines: list[str]
+) -> None:
     """In messages, in history, in what is told to the sender, in names, in notices, and in the log."""
-    logged: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        logged.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
     ears = [house.enter(f"ear {at}", each) for at, each in enumerate(DIALECTS)]
     ann = house.enter("ann", dialect)
     for text in (b"a" + escape + b"b", b"/me a" + escape + b"b", b"/" + escape, b"/nick " + escape + b"x"):
@@ -154,11 +149,10 @@ def test_escapesAreHarmlessEverywhere(house: House, clock: Clock, dialect: Diale
     texts = [text for guest in (*ears, ann, late, nameless) for text in guest.texts()]
     for guest in (*ears, ann, late, nameless):
         guest.end()
-    globalLogPublisher.removeObserver(observe)
     assert len(texts) > 10
     for text in texts:
         assert not {c for c in text if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0}
-    assert all(line.isprintable() and line.isascii() for line in logged if "chat #" in line)
+    assert all(line.isprintable() and line.isascii() for line in loggedLines if "chat #" in line)
 
 
 # Framing
@@ -269,9 +263,7 @@ def test_oneOrderForEverybody(house: House, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("text", ["%s%s%n", "{0} {name} {x!r}", "{log_failure}", "$(id)", "`id`"])
-def test_formatStringsAreText(house: House, text: str) -> None:
-    logged: list[LogEvent] = []
-    globalLogPublisher.addObserver(logged.append)
+def test_formatStringsAreText(house: House, text: str, loggedLines: list[str]) -> None:
     ear, ann = house.enter("ear"), house.enter("ann")
     ear.heard()
     ann.send(text.encode() + b"\n")
@@ -281,10 +273,9 @@ def test_formatStringsAreText(house: House, text: str) -> None:
     ann.end()
     late = house.connect()
     late.send(b"late\n")
-    globalLogPublisher.removeObserver(logged.append)
     assert ear.lines()[0] == f"[ann] {text}"
     assert f"[ann] {text}\n" in late.heard().decode()
-    assert all("Unable to format" not in formatEvent(event) for event in logged)
+    assert all("Unable to format" not in line for line in loggedLines)
 
 
 def test_historyIsBounded(clock: Clock) -> None:

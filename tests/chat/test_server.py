@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from labnet.chat.server import ChatLimits
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, PROMPT, Dialect
@@ -25,18 +24,6 @@ def house(clock: Clock) -> Iterator[House]:
     house = House(clock)
     yield house
     house.close()
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def test_theCoursesClientGetsTheCoursesTexts(house: House, clock: Clock) -> None:
@@ -322,12 +309,12 @@ def test_oneWayIntoTheRoomStops(clock: Clock) -> None:
     house.close()
 
 
-def test_theLine(house: House, log: list[str]) -> None:
+def test_theLine(house: House, loggedLines: list[str]) -> None:
     """One for a connection; of what was said there is nothing."""
     ann = house.enter("ann \u00e9")
     ann.send(b"secret words\n/quit\n")
     ann.end()
-    (line,) = [line for line in log if "chat #" in line]
+    (line,) = [line for line in loggedLines if "chat #" in line]
     assert '"ann \\xe9", 2 messages, 26 bytes in, ' in line
     assert "; quit after" in line
     assert "secret" not in line

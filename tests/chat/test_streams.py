@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from labnet.chat.room import Room
 from labnet.chat.server import ChatLimits, LiveRoom, Member
@@ -168,21 +167,14 @@ def test_theServiceStops(clock: Clock) -> None:
     assert clock.getDelayedCalls() == []
 
 
-def test_theLog(world: World) -> None:
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
+def test_theLog(world: World, loggedLines: list[str]) -> None:
     ann = world.enter("\u00e9va".encode())
     ann.post(b"/say", b"secret")
     ann.post(b"/leave")
-    globalLogPublisher.removeObserver(observe)
-    assert [line for line in lines if "browser" in line] == [
+    assert [line for line in loggedLines if "browser" in line] == [
         'chat browser 127.0.0.1: "\\xe9va", 1 message; left'
     ]
-    assert "secret" not in "".join(lines)
+    assert "secret" not in "".join(loggedLines)
 
 
 def test_liveRoomsAreApart(clock: Clock) -> None:

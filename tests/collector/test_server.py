@@ -5,14 +5,12 @@ The collector's server on a transport in memory, and as a plugin.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.usage import UsageError
 
 from labnet.collector import server, tap
@@ -20,19 +18,6 @@ from labnet.collector.server import CollectorFactory, CollectorProtocol, appendT
 from labnet.collector.wire import Bounds, Collection, Piece, Pool
 from labnet.net.service import StreamListener, listeners
 from labnet.testing import TCPTransport, doneReason, hangUp, resetReason
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines logged during a test."""
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def connected(factory: CollectorFactory) -> tuple[CollectorProtocol, TCPTransport]:
@@ -43,19 +28,19 @@ def connected(factory: CollectorFactory) -> tuple[CollectorProtocol, TCPTranspor
     return protocol, transport
 
 
-def test_eachPieceIsALineWhenTheStreamHasEnded(clock: Clock, logged: list[str]) -> None:
+def test_eachPieceIsALineWhenTheStreamHasEnded(clock: Clock, loggedLines: list[str]) -> None:
     kept: list[Collection] = []
     protocol, transport = connected(CollectorFactory(clock, keep=kept.append))
     for piece in (b"one\n", b"\x1b[2Jtwo"):
         protocol.dataReceived(piece)
         clock.advance(0.25)
-    assert logged == []
+    assert loggedLines == []
     protocol.readConnectionLost()
     hangUp(protocol)
     number = protocol.connectionId
-    assert logged[0] == f'collector #{number} piece 1 after 0.000 s, 4 bytes: "one\\n"'
-    assert logged[1] == f'collector #{number} piece 2 after 0.250 s, 7 bytes: "\\x1b[2Jtwo"'
-    assert "2 pieces, 11 bytes kept; closed by the peer" in logged[2]
+    assert loggedLines[0] == f'collector #{number} piece 1 after 0.000 s, 4 bytes: "one\\n"'
+    assert loggedLines[1] == f'collector #{number} piece 2 after 0.250 s, 7 bytes: "\\x1b[2Jtwo"'
+    assert "2 pieces, 11 bytes kept; closed by the peer" in loggedLines[2]
     assert [collection.data for collection in kept] == [b"one\n\x1b[2Jtwo"]
     assert transport.pieces == []
 
@@ -68,31 +53,31 @@ def test_aResetLosesNothingThatHasCome(clock: Clock) -> None:
     assert [collection.data for collection in kept] == [b"half"]
 
 
-def test_nothingIsNotKept(clock: Clock, logged: list[str]) -> None:
+def test_nothingIsNotKept(clock: Clock, loggedLines: list[str]) -> None:
     kept: list[Collection] = []
     protocol, _ = connected(CollectorFactory(clock, keep=kept.append))
     protocol.connectionLost(doneReason())
     assert kept == []
-    assert len(logged) == 1
+    assert len(loggedLines) == 1
 
 
-def test_manyPiecesAreFewLines(clock: Clock, logged: list[str]) -> None:
+def test_manyPiecesAreFewLines(clock: Clock, loggedLines: list[str]) -> None:
     protocol, _ = connected(CollectorFactory(clock, show=3))
     for _ in range(10):
         protocol.dataReceived(b"x")
     protocol.connectionLost(doneReason())
-    assert len(logged) == 5
-    assert logged[3].endswith("and 7 more")
+    assert len(loggedLines) == 5
+    assert loggedLines[3].endswith("and 7 more")
 
 
-def test_manyConnectionsDoNotFillTheLog(clock: Clock, logged: list[str]) -> None:
+def test_manyConnectionsDoNotFillTheLog(clock: Clock, loggedLines: list[str]) -> None:
     factory = CollectorFactory(clock)
     for _ in range(1000):
         protocol, _ = connected(factory)
         for _ in range(5):
             protocol.dataReceived(b"x")
         protocol.connectionLost(doneReason())
-    assert sum(" piece " in line for line in logged) == 200
+    assert sum(" piece " in line for line in loggedLines) == 200
 
 
 @pytest.mark.parametrize(
@@ -171,12 +156,12 @@ def test_aFullDiskLeavesNoHalf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert path.read_bytes() == b"before"
 
 
-def test_whatCanNotBeWrittenIsOneLine(clock: Clock, tmp_path: Path, logged: list[str]) -> None:
+def test_whatCanNotBeWrittenIsOneLine(clock: Clock, tmp_path: Path, loggedLines: list[str]) -> None:
     path = tmp_path / "gone" / "collected"
     protocol, _ = connected(CollectorFactory(clock, show=0, keep=appendTo(str(path))))
     protocol.dataReceived(b"x")
     protocol.connectionLost(doneReason())
-    assert any(line.endswith("1 bytes are not written: No such file or directory") for line in logged)
+    assert any(line.endswith("1 bytes are not written: No such file or directory") for line in loggedLines)
 
 
 def test_aPipeIsNoFile(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from labnet.discovery.registry import Capacity, Registry
 from labnet.discovery.server import DiscoveryProtocol, Policy
@@ -28,19 +27,6 @@ def served(clock: Clock) -> Iterator[Served]:
     served = Served(DiscoveryProtocol(clock))
     yield served
     served.stop()
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """The log."""
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def serve(clock: Clock, policy: Policy | None = None, **more: object) -> Served:
@@ -94,7 +80,7 @@ def test_noAddressThatTheCoursesClientsCanNotRead(clock: Clock) -> None:
 # The lines
 
 
-def test_aServiceComesAndGoes(served: Served, lines: list[str]) -> None:
+def test_aServiceComesAndGoes(served: Served, loggedLines: list[str]) -> None:
     assert served.ask(b"LOOKUP calc") == b"NONE"
     assert served.ask(b"LIST") == b"NONE"
     assert served.ask(b"REGISTER calc 127.0.0.1:9000 30") == b"OK 30"
@@ -102,21 +88,21 @@ def test_aServiceComesAndGoes(served: Served, lines: list[str]) -> None:
     assert served.ask(b"LIST") == b"calc"
     assert served.ask(b"UNREGISTER calc 127.0.0.1:9000") == b"OK 0"
     assert served.ask(b"LOOKUP calc") == b"NONE"
-    assert [line for line in lines if "calc" in line] == [
+    assert [line for line in loggedLines if "calc" in line] == [
         "calc: 127.0.0.1:9000 joined for 30 s",
         "calc: 127.0.0.1:9000 left",
     ]
 
 
-def test_aRequestThatIsSentAgainIsAnsweredAsTheFirst(served: Served, lines: list[str]) -> None:
+def test_aRequestThatIsSentAgainIsAnsweredAsTheFirst(served: Served, loggedLines: list[str]) -> None:
     for _ in range(2):
         assert served.ask(b"REGISTER calc 127.0.0.1:9000 30") == b"OK 30"
     for _ in range(2):
         assert served.ask(b"UNREGISTER calc 127.0.0.1:9000") == b"OK 0"
-    assert len([line for line in lines if "calc" in line]) == 2
+    assert len([line for line in loggedLines if "calc" in line]) == 2
 
 
-def test_aLeaseEndsUnlessItIsRenewed(served: Served, clock: Clock, lines: list[str]) -> None:
+def test_aLeaseEndsUnlessItIsRenewed(served: Served, clock: Clock, loggedLines: list[str]) -> None:
     served.ask(b"REGISTER calc 127.0.0.1:9000 30")
     clock.pump([1.0] * 20)
     assert served.ask(b"RENEW calc 127.0.0.1:9000") == b"OK 30"
@@ -125,7 +111,7 @@ def test_aLeaseEndsUnlessItIsRenewed(served: Served, clock: Clock, lines: list[s
     clock.pump([1.0] * 2)
     assert served.ask(b"LOOKUP calc") == b"NONE"
     assert served.ask(b"RENEW calc 127.0.0.1:9000") == b"NONE"
-    assert "calc: 127.0.0.1:9000 lapsed" in lines
+    assert "calc: 127.0.0.1:9000 lapsed" in loggedLines
     assert len(served.server.registry) == 0
 
 
@@ -322,17 +308,17 @@ def test_forgedSourcesMeetTheRateInAll(clock: Clock) -> None:
     served.stop()
 
 
-def test_aFloodIsOneLineInTheLog(clock: Clock, lines: list[str]) -> None:
+def test_aFloodIsOneLineInTheLog(clock: Clock, loggedLines: list[str]) -> None:
     served = serve(clock, limits=DatagramLimits(perSource=200))
     for _ in range(1000):
         served.ask(b"Hello server")
         served.ask(b"\0")
     clock.advance(10.0)
-    assert len(lines) == 1
+    assert len(loggedLines) == 1
     served.stop()
 
 
-def test_aFloodOfNamesIsBoundedInMemoryAndInTheLog(clock: Clock, lines: list[str]) -> None:
+def test_aFloodOfNamesIsBoundedInMemoryAndInTheLog(clock: Clock, loggedLines: list[str]) -> None:
     """The server stays of use to others, and all of it lapses."""
     registry = Registry(Capacity(names=100, perSource=64))
     served = serve(clock, registry=registry, limits=DatagramLimits(perSource=0, total=0))
@@ -344,8 +330,8 @@ def test_aFloodOfNamesIsBoundedInMemoryAndInTheLog(clock: Clock, lines: list[str
     assert len(registry) == 0
     assert served.ask(b"REGISTER n1 192.0.2.7:9000 60", PC) == b"OK 60"
     served.stop()
-    assert len([line for line in lines if " joined " in line]) <= 42
-    assert len([line for line in lines if "not logged one by one" in line]) >= 1
+    assert len([line for line in loggedLines if " joined " in line]) <= 42
+    assert len([line for line in loggedLines if "not logged one by one" in line]) >= 1
 
 
 def test_aReplyThatCanNotBeSentCostsNothingElse(served: Served) -> None:

@@ -4,7 +4,7 @@ The lab as a service: the order of its parts, what they are told about each othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from twisted.application.service import IService, MultiService, Service
@@ -14,7 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent
 
 from labnet.lab.service import LabService, Part, table
 from labnet.net.connection import ServiceFactory
@@ -23,15 +23,6 @@ from labnet.net.endpoints import DatagramAddress
 from labnet.net.service import CannotStart, DatagramListener, StreamListener
 
 Build = Callable[[Mapping[str, str]], IService]
-
-
-@pytest.fixture
-def logged() -> Iterator[list[LogEvent]]:
-    """The events logged during a test."""
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
 
 
 def texts(events: list[LogEvent]) -> list[str]:
@@ -157,7 +148,7 @@ def test_whatTheLabDoesNotHaveIsNotFilledIn(reference: tuple[str, str]) -> None:
     assert told == [{}]
 
 
-def test_theTableAndReadyAreLoggedOnceAllListen(logged: list[LogEvent]) -> None:
+def test_theTableAndReadyAreLoggedOnceAllListen(loggedEvents: list[LogEvent]) -> None:
     reactor = Reactor()
     late: Deferred[object] = Deferred()
 
@@ -175,9 +166,9 @@ def test_theTableAndReadyAreLoggedOnceAllListen(logged: list[LogEvent]) -> None:
         ]
     )
     lab.startService()
-    assert texts(logged) == []
+    assert texts(loggedEvents) == []
     late.callback(reactor.listenTCP(2, ServiceFactory(reactor), interface="127.0.0.1"))
-    assert texts(logged) == [
+    assert texts(loggedEvents) == [
         "service  detail  address",
         "a        net     tcp:127.0.0.1:1",
         "b                tcp:127.0.0.1:2",
@@ -185,12 +176,12 @@ def test_theTableAndReadyAreLoggedOnceAllListen(logged: list[LogEvent]) -> None:
     ]
 
 
-def test_theRowsHaveFieldsForMachines(logged: list[LogEvent]) -> None:
+def test_theRowsHaveFieldsForMachines(loggedEvents: list[LogEvent]) -> None:
     reactor = Reactor()
     LabService([Part("a", 2, lambda _: stream(reactor, "a", 1, "net"))]).startService()
     rows = [
         (event["service"], event["detail"], event["address"])
-        for event in logged
+        for event in loggedEvents
         if "row" in event and "service" in event
     ]
     assert rows == [("a", "[2] net", "tcp:127.0.0.1:1")]
@@ -203,7 +194,7 @@ def test_severalOfAKindAreToldApart() -> None:
     assert [detail for _, detail, _ in lab.listening()] == ["[1]", "[2]"]
 
 
-def test_aPortInUseEndsTheStart(logged: list[LogEvent]) -> None:
+def test_aPortInUseEndsTheStart(loggedEvents: list[LogEvent]) -> None:
     """C{CannotStart} goes to whoever starts the lab, and C{labnet is ready} is never said."""
 
     class Taken(Reactor):
@@ -214,10 +205,10 @@ def test_aPortInUseEndsTheStart(logged: list[LogEvent]) -> None:
     lab = LabService([Part("a", 0, lambda _: stream(reactor, "a", 1))])
     with pytest.raises(CannotStart, match=r"^a: cannot listen on 127\.0\.0\.1:1: Address already in use$"):
         lab.privilegedStartService()
-    assert texts(logged) == []
+    assert texts(loggedEvents) == []
 
 
-def test_aListenerThatFailsLaterIsNotReady(logged: list[LogEvent]) -> None:
+def test_aListenerThatFailsLaterIsNotReady(loggedEvents: list[LogEvent]) -> None:
     reactor = Reactor()
     late: Deferred[object] = Deferred()
 
@@ -229,10 +220,10 @@ def test_aListenerThatFailsLaterIsNotReady(logged: list[LogEvent]) -> None:
     lab = LabService([Part("b", 0, lambda _: StreamListener("b", endpoint, ServiceFactory(reactor)))])
     lab.startService()
     late.errback(CannotListenError("127.0.0.1", 1, OSError(98, "Address already in use")))
-    assert texts(logged)[-1] == "labnet is not ready: no port for b"
+    assert texts(loggedEvents)[-1] == "labnet is not ready: no port for b"
 
 
-def test_nothingIsSaidByALabThatWasStoppedBefore(logged: list[LogEvent]) -> None:
+def test_nothingIsSaidByALabThatWasStoppedBefore(loggedEvents: list[LogEvent]) -> None:
     class Never:
         def listen(self, factory: object) -> Deferred[object]:
             return Deferred()
@@ -242,7 +233,7 @@ def test_nothingIsSaidByALabThatWasStoppedBefore(logged: list[LogEvent]) -> None
     lab = LabService([Part("b", 0, lambda _: StreamListener("b", endpoint, ServiceFactory(reactor)))])
     lab.startService()
     lab.stopService()
-    assert texts(logged) == []
+    assert texts(loggedEvents) == []
 
 
 def test_eachStopsBeforeThoseItUses() -> None:

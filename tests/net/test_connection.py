@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
 from labnet.net.connection import ServiceConnection, ServiceFactory
@@ -81,15 +81,6 @@ def connect(factory: ServiceFactory, host: str = "192.0.2.1") -> Transport:
     return transport
 
 
-@pytest.fixture
-def lines() -> list[LogEvent]:
-    """What is logged during a test."""
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
-
-
 def turns(clock: Clock, count: int = 5) -> None:
     for _ in range(count):
         clock.advance(0.001)
@@ -103,13 +94,13 @@ def test_everyConnectionHasANumberOfItsOwn(clock: Clock) -> None:
         transport.lost()
 
 
-def test_oneLineForEachConnection(clock: Clock, lines: list[LogEvent]) -> None:
+def test_oneLineForEachConnection(clock: Clock, loggedEvents: list[LogEvent]) -> None:
     """With number, peer, what happened, how it ended and how long it took."""
     transport = connect(Doublers(clock))
     transport.protocol.dataReceived(b"ab\n")
     clock.advance(0.5)
     transport.lost()
-    (event,) = [event for event in lines if event.get("service") == "doubler"]
+    (event,) = [event for event in loggedEvents if event.get("service") == "doubler"]
     assert event["id"] == transport.protocol.connectionId
     assert event["peer"] == "tcp:192.0.2.1:4711"
     assert (event["bytesIn"], event["bytesOut"], event["seconds"]) == (3, 4, 0.5)
@@ -128,7 +119,7 @@ def test_theOutcomeSaysHowItEnded(clock: Clock) -> None:
     assert outcomes[2] == "what"
 
 
-def test_connectionsInAllAndPerPeer(clock: Clock, lines: list[LogEvent]) -> None:
+def test_connectionsInAllAndPerPeer(clock: Clock, loggedEvents: list[LogEvent]) -> None:
     """Refused ones are counted, told in one line, and do not disturb the others."""
     factory = Doublers(clock, limits=Limits(maxConnections=3, maxPerPeer=2))
     first, second = connect(factory), connect(factory)
@@ -138,7 +129,7 @@ def test_connectionsInAllAndPerPeer(clock: Clock, lines: list[LogEvent]) -> None
         assert factory.buildProtocol(IPv4Address("TCP", "192.0.2.3", 1)) is None
     assert factory.refused.total == 101
     clock.advance(10)
-    assert len([event for event in lines if event.get("count") == 101]) == 1
+    assert len([event for event in loggedEvents if event.get("count") == 101]) == 1
     second.lost()
     fourth = connect(factory)
     for transport in (first, third, fourth):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent
 
 from labnet.net.datagram import ServiceDatagramProtocol
 from labnet.net.limits import DatagramLimits
@@ -154,18 +154,15 @@ def test_aBugCostsTheDatagramOnly(network: Network, loggedFailures: LoggedFailur
     assert answers(echo, "192.0.2.1", 40000)
 
 
-def test_whatIsDroppedIsToldInOneLine(network: Network) -> None:
+def test_whatIsDroppedIsToldInOneLine(network: Network, loggedEvents: list[LogEvent]) -> None:
     """A flood does not fill the log."""
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
-    try:
-        echo = network.listen()
-        for _ in range(10_000):
-            echo.datagramReceived(b"x", ("192.0.2.1", 53))
-        network.clock.advance(10)
-    finally:
-        globalLogPublisher.removeObserver(events.append)
-    assert [event["reasons"] for event in events if "reasons" in event] == ["10000 from a reserved port"]
+    echo = network.listen()
+    for _ in range(10_000):
+        echo.datagramReceived(b"x", ("192.0.2.1", 53))
+    network.clock.advance(10)
+    assert [event["reasons"] for event in loggedEvents if "reasons" in event] == [
+        "10000 from a reserved port"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from twisted.internet.error import CannotListenError, ConnectionRefusedError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent
 from zope.interface import implementer
 
 from labnet.net.connection import ServiceFactory
@@ -43,18 +43,15 @@ def test_cannotStartIsTheEndOfTheProcessInOneLine() -> None:
     assert CannotStart("why").code == "why"
 
 
-def test_aStreamListener() -> None:
+def test_aStreamListener(loggedEvents: list[LogEvent]) -> None:
     reactor = MemoryReactorClock()
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
     listener = stream(reactor)
     assert listener.address == ""
     listener.privilegedStartService()
     listener.startService()
-    globalLogPublisher.removeObserver(events.append)
     assert len(reactor.tcpServers) == 1
     assert listener.address == "tcp:127.0.0.1:9000" or listener.address.endswith(":9000")
-    (line,) = [event for event in events if event.get("service") == "thing"]
+    (line,) = [event for event in loggedEvents if event.get("service") == "thing"]
     assert (line["detail"], line["address"]) == (" (kind)", listener.address)
     stopped: list[object] = []
     listener.stopService().addCallback(stopped.append)
@@ -144,15 +141,12 @@ class SlowEndpoint:
         return self.listening
 
 
-def test_anEndpointThatFailsLaterIsTold() -> None:
+def test_anEndpointThatFailsLaterIsTold(loggedEvents: list[LogEvent]) -> None:
     endpoint = SlowEndpoint()
     listener = StreamListener("thing", endpoint, ServiceFactory(MemoryReactorClock()))
     listener.privilegedStartService()
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
     endpoint.listening.errback(IN_USE)
-    globalLogPublisher.removeObserver(events.append)
-    assert [event["problem"] for event in events if "problem" in event] == [
+    assert [event["problem"] for event in loggedEvents if "problem" in event] == [
         "thing: cannot listen on 127.0.0.1:9000: Address already in use"
     ]
 
@@ -244,16 +238,15 @@ def test_aClientThatIsDone() -> None:
         (ConnectionRefusedError(), 3, "connection refused"),
     ],
 )
-def test_aClientThatFails(problem: Exception, status: int, sentence: str) -> None:
+def test_aClientThatFails(
+    problem: Exception, status: int, sentence: str, loggedEvents: list[LogEvent]
+) -> None:
     """Its sentence is logged, the reactor stops, and the process is to end with its status."""
     process = Process()
     process.service.startService()
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
     process.answer.errback(problem)
-    globalLogPublisher.removeObserver(events.append)
     assert (process.stopped, process.statuses) == (1, [status])
-    (event,) = [event for event in events if "sentence" in event]
+    (event,) = [event for event in loggedEvents if "sentence" in event]
     assert sentence in event["sentence"]
 
 

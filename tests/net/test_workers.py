@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from labnet.net.worker import BEAT, CHANNEL, LIFELINE
 from labnet.net.workers import Command, Workers, onSignal
+from labnet.testing import inPieces
 
 
 class Process:
@@ -297,19 +298,14 @@ def test_allReload(world: World) -> None:
     assert second.signals == ["HUP"]
 
 
-def test_whatAWorkerLogsIsLoggedWithItsNumber(world: World) -> None:
+def test_whatAWorkerLogsIsLoggedWithItsNumber(world: World, loggedEvents: list[LogEvent]) -> None:
     """In whatever pieces it comes, with its level, its source and its fields; a traceback goes with it."""
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
-    try:
-        row = {"level": "warn", "source": "labnet.x", "text": "a {b}", "time": "t", "bytesIn": 3}
-        data = json.dumps(row).encode() + b"\n"
-        for at in range(0, len(data), 7):
-            world.processes[1].protocol.childDataReceived(CHANNEL, data[at : at + 7])
-        world.processes[0].says(level="critical", source="labnet.x", text="a bug", failure="Traceback")
-    finally:
-        globalLogPublisher.removeObserver(events.append)
-    warned, failed = events
+    loggedEvents.clear()
+    row = {"level": "warn", "source": "labnet.x", "text": "a {b}", "time": "t", "bytesIn": 3}
+    for piece in inPieces(json.dumps(row).encode() + b"\n", 7):
+        world.processes[1].protocol.childDataReceived(CHANNEL, piece)
+    world.processes[0].says(level="critical", source="labnet.x", text="a bug", failure="Traceback")
+    warned, failed = loggedEvents
     assert formatEvent(warned) == "worker 2: a {b}"
     assert (warned["log_level"].name, warned["log_namespace"]) == ("warn", "labnet.x")
     assert (warned["bytesIn"], warned["worker"]) == (3, 2)

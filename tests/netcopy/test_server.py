@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.usage import UsageError
 
 from labnet.net.limits import Limits
@@ -41,19 +39,6 @@ class Table:
         return answer
 
 
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines logged during a test."""
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
-
-
 def connected(factory: NetcopyFactory) -> tuple[NetcopyProtocol, TCPTransport]:
     protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
     assert isinstance(protocol, NetcopyProtocol)
@@ -71,41 +56,41 @@ def copied(factory: NetcopyFactory, *pieces: bytes) -> NetcopyProtocol:
     return protocol
 
 
-def test_theSumOfAllPiecesIsCompared(clock: Clock, logged: list[str]) -> None:
+def test_theSumOfAllPiecesIsCompared(clock: Clock, loggedLines: list[str]) -> None:
     for answer, verdict in (
         (DIGEST, "CSUM OK: 6 bytes, md5 " + DIGEST.decode()),
         (DIGEST.upper(), "CSUM OK: 6 bytes, md5 " + DIGEST.decode()),
         (b"0" * 32, f"CSUM CORRUPTED: 6 bytes, md5 {DIGEST.decode()}; another checksum was announced"),
     ):
         hangUp(copied(NetcopyFactory(clock, Table(answer).ask), b"one", b"tw", b"o"))
-        assert logged[-2].endswith(verdict)
+        assert loggedLines[-2].endswith(verdict)
 
 
-def test_aChecksumMayComeLate(clock: Clock, logged: list[str]) -> None:
+def test_aChecksumMayComeLate(clock: Clock, loggedLines: list[str]) -> None:
     table = Table(b"", b"", DIGEST)
     protocol = copied(NetcopyFactory(clock, table.ask), b"onetwo")
     clock.pump([0.1, 0.1])
     hangUp(protocol)
     assert table.asked == 3
-    assert "CSUM OK" in logged[-2]
+    assert "CSUM OK" in loggedLines[-2]
 
 
-def test_nobodyWaitsForItForEver(clock: Clock, logged: list[str]) -> None:
+def test_nobodyWaitsForItForEver(clock: Clock, loggedLines: list[str]) -> None:
     table = Table(b"")
     protocol = copied(NetcopyFactory(clock, table.ask), b"onetwo")
     clock.pump([0.1] * 11)
     hangUp(protocol)
     assert 10 <= table.asked <= 11
-    assert logged[-2].endswith("no checksum is known")
+    assert loggedLines[-2].endswith("no checksum is known")
 
 
-def test_aChecksumServerThatIsNotThereIsALine(clock: Clock, logged: list[str]) -> None:
+def test_aChecksumServerThatIsNotThereIsALine(clock: Clock, loggedLines: list[str]) -> None:
     hangUp(copied(NetcopyFactory(clock, Table(ConnectionRefusedError()).ask), b"onetwo"))
-    assert "CSUM CORRUPTED" in logged[-2]
-    assert "the checksum server: connection refused" in logged[-2]
+    assert "CSUM CORRUPTED" in loggedLines[-2]
+    assert "the checksum server: connection refused" in loggedLines[-2]
 
 
-def test_aStoppingServiceWaitsForItsGraceAndNoLonger(clock: Clock, logged: list[str]) -> None:
+def test_aStoppingServiceWaitsForItsGraceAndNoLonger(clock: Clock, loggedLines: list[str]) -> None:
     async def never() -> bytes:
         return await Deferred()
 
@@ -118,7 +103,7 @@ def test_aStoppingServiceWaitsForItsGraceAndNoLonger(clock: Clock, logged: list[
     hangUp(protocol)
     clock.advance(1.0)
     assert finished.called
-    assert any("the service stopped before the checksum was known" in line for line in logged)
+    assert any("the service stopped before the checksum was known" in line for line in loggedLines)
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -149,7 +134,7 @@ def test_twoAtATimeDoNotMix(clock: Clock, tmp_path: Path) -> None:
     assert files(tmp_path) == {"f-1": b"onetwo", "f-2": b"onetwo"}
 
 
-def test_whatIsNotWholeLeavesNothing(clock: Clock, tmp_path: Path, logged: list[str]) -> None:
+def test_whatIsNotWholeLeavesNothing(clock: Clock, tmp_path: Path, loggedLines: list[str]) -> None:
     table = Table(DIGEST)
     factory = NetcopyFactory(clock, table.ask, Copies("f", str(tmp_path), most=6))
     protocol, _ = connected(factory)
@@ -161,7 +146,7 @@ def test_whatIsNotWholeLeavesNothing(clock: Clock, tmp_path: Path, logged: list[
     protocol.dataReceived(b"!")
     assert transport.disconnected
     hangUp(protocol)
-    assert "more than 6 bytes" in logged[-1]
+    assert "more than 6 bytes" in loggedLines[-1]
     assert (table.asked, files(tmp_path)) == (0, {})
 
 

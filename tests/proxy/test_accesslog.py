@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, Logger, formatEvent, globalLogPublisher
+from twisted.logger import Logger
 
 from labnet.net.service import CannotStart
 from labnet.proxy.accesslog import AccessLog, LogFile, LoggedJournal
@@ -40,19 +40,6 @@ def makeLog(clock: Clock) -> Iterator[MakeLog]:
     for log in logs:
         if log.running:
             log.stopService()
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What the log says."""
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def tell(log: AccessLog, *numbers: int) -> None:
@@ -107,7 +94,9 @@ def test_aFileThatIsRenamedIsFollowedByAnother(clock: Clock, makeLog: MakeLog, t
     assert contents == ["1\n", "2\n3\n", "4\n"]
 
 
-def test_whereNoneCanBeOpenedTheOldOneServes(makeLog: MakeLog, tmp_path: Path, said: list[str]) -> None:
+def test_whereNoneCanBeOpenedTheOldOneServes(
+    makeLog: MakeLog, tmp_path: Path, loggedLines: list[str]
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     log = makeLog(folder / "log")
@@ -116,20 +105,20 @@ def test_whereNoneCanBeOpenedTheOldOneServes(makeLog: MakeLog, tmp_path: Path, s
     tell(log, 1)
     log.stopService()
     assert (tmp_path / "elsewhere" / "log").read_text() == "1\n"
-    assert any("No such file" in text for text in said)
+    assert any("No such file" in text for text in loggedLines)
 
 
-def test_aFullDiskCostsLinesAndNothingElse(clock: Clock, makeLog: MakeLog, said: list[str]) -> None:
+def test_aFullDiskCostsLinesAndNothingElse(clock: Clock, makeLog: MakeLog, loggedLines: list[str]) -> None:
     """Some wait; those that are lost are counted, and that is said."""
     log = makeLog("/dev/full", batch=7, mostWaiting=60)
     tell(log, *range(10, 100))
     assert log.lost > 50
     clock.advance(10)
     assert any(
-        f"{log.lost} lines of the access log lost: {log.lost} No space left" in text for text in said
+        f"{log.lost} lines of the access log lost: {log.lost} No space left" in text for text in loggedLines
     )
     log.stopService()
-    assert sum("lost at the end" in text for text in said) == 1
+    assert sum("lost at the end" in text for text in loggedLines) == 1
 
 
 def test_aDiskThatHasRoomAgain(clock: Clock, makeLog: MakeLog, tmp_path: Path) -> None:
@@ -184,11 +173,14 @@ def test_standardOutputIsLeftOpen(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == "a line\n"
 
 
-def test_theLogTellsWhatWasDecidedOrWentWrong(said: list[str]) -> None:
+def test_theLogTellsWhatWasDecidedOrWentWrong(loggedLines: list[str]) -> None:
     """What was looked at and passed has no line there: there are many of these, and they tell nothing."""
     journal = LoggedJournal(Logger())
     journal.ended(record(status=200, why=""))
-    assert said == []
+    assert loggedLines == []
     journal.ended(record(status=404, why="blocked; rule=x"))
     journal.ended(record(status=0, why="the client left"))
-    assert [line.rpartition('" ')[2] for line in said] == ["404 blocked; rule=x", "- the client left"]
+    assert [line.rpartition('" ')[2] for line in loggedLines] == [
+        "404 blocked; rule=x",
+        "- the client left",
+    ]

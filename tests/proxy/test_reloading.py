@@ -4,12 +4,11 @@ The proxy's files are read again while it runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel
 
 from labnet.net.options import UsageError
 from labnet.net.service import listeners
@@ -26,14 +25,6 @@ def parsed(*arguments: str) -> Options:
     return options
 
 
-@pytest.fixture
-def logged() -> Iterator[list[LogEvent]]:
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
-
-
 def lines(events: list[LogEvent]) -> list[tuple[LogLevel, str]]:
     return [
         (event["log_level"], event["log_format"].format(**event))
@@ -42,7 +33,7 @@ def lines(events: list[LogEvent]) -> list[tuple[LogLevel, str]]:
     ]
 
 
-def test_theRulesInForceAreThoseOfTheFiles(tmp_path: Path, logged: list[LogEvent]) -> None:
+def test_theRulesInForceAreThoseOfTheFiles(tmp_path: Path, loggedEvents: list[LogEvent]) -> None:
     """Rules, strings and pages are read again, for every place that is listened on."""
     rules, strings, page = (tmp_path / name for name in ("rules.toml", "strings", "page.html"))
     rules.write_text("[[block]]\ntext = 'a'")
@@ -65,10 +56,10 @@ def test_theRulesInForceAreThoseOfTheFiles(tmp_path: Path, logged: list[LogEvent
         assert list(factory.policy.rules) == [Rule(text) for text in (b"c", b"f", b"d", b"e")]
         assert factory.policy.errorPage == Page(b"new")
         assert factory.policy.onlyHosts is not None
-    assert lines(logged) == [(LogLevel.info, "proxy: 4 rules in force")]
+    assert lines(loggedEvents) == [(LogLevel.info, "proxy: 4 rules in force")]
 
 
-def test_aFileThatIsWrongNowChangesNothing(tmp_path: Path, logged: list[LogEvent]) -> None:
+def test_aFileThatIsWrongNowChangesNothing(tmp_path: Path, loggedEvents: list[LogEvent]) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text("[[block]]\ntext = 'a'")
     service = makeService(parsed("--rules", str(rules)))
@@ -80,7 +71,7 @@ def test_aFileThatIsWrongNowChangesNothing(tmp_path: Path, logged: list[LogEvent
     rules.unlink()
     service.reload()
     assert listener.factory.policy is before
-    assert [(level, text.partition("rules.toml: ")[2]) for level, text in lines(logged)] == [
+    assert [(level, text.partition("rules.toml: ")[2]) for level, text in lines(loggedEvents)] == [
         (LogLevel.error, "[[block]] 2: regex: '(': missing ), unterminated subpattern at position 0"),
         (LogLevel.error, "No such file or directory"),
     ]

@@ -5,11 +5,9 @@ The relay from UDP to UDP, with a network in memory.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from labnet.net.endpoints import DatagramTarget
 from labnet.net.limits import DatagramLimits
@@ -63,18 +61,6 @@ class Relay:
         assert self.network.getDelayedCalls() == []
 
 
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
-
-
 def test_eachClientHasAWayOfItsOwn() -> None:
     """The server sees two clients, and each gets its own replies and nobody else's."""
     relay = Relay()
@@ -97,7 +83,7 @@ def test_anyDatagramIsCarriedEvenAnEmptyOne() -> None:
     relay.stop()
 
 
-def test_aSilentClientIsForgotten(logged: list[str]) -> None:
+def test_aSilentClientIsForgotten(loggedLines: list[str]) -> None:
     relay = Relay(limits=ClientLimits(expire=30.0))
     anna = relay.client(b"a")
     relay.network.pass_(20.0)
@@ -111,7 +97,7 @@ def test_aSilentClientIsForgotten(logged: list[str]) -> None:
     assert len(relay.relay) == 1
     relay.network.pass_(0.2)
     assert len(relay.relay) == relay.ways == 0
-    lines = [line for line in logged if "silent for 30 s" in line]
+    lines = [line for line in loggedLines if "silent for 30 s" in line]
     assert len(lines) == 2
     assert "1 datagram in, 1 out" in lines[0]
     assert "2 datagrams in, 2 out" in lines[1]
@@ -208,7 +194,7 @@ def test_aServerThatIsNotThereCostsTheDatagramOnly() -> None:
     relay.stop()
 
 
-def test_withoutASocketTheClientIsForgotten(logged: list[str]) -> None:
+def test_withoutASocketTheClientIsForgotten(loggedLines: list[str]) -> None:
     relay = Relay()
     relay.network.mostSockets = 3
     client = relay.client(b"lost")
@@ -280,14 +266,14 @@ def test_aLoopOfTwoRelaysEndsAtTheBoundOnClients() -> None:
     assert network.getDelayedCalls() == []
 
 
-def test_requestsAreTamperedWithAndTheRestPasses(logged: list[str]) -> None:
+def test_requestsAreTamperedWithAndTheRestPasses(loggedLines: list[str]) -> None:
     relay = Relay(lambda datagram: datagram, tamper="op=-,b=*2")
     request = struct.pack("<ii1s", 12, 34, b"+")
     client = relay.client(request, b"no request")
     assert client.payloads == [struct.pack("<ii1s", 12, 68, b"-"), b"no request"]
     relay.stop()
-    assert any('"12 + 34" becomes "12 - 68"' in line for line in logged)
-    assert any("2 datagrams in, 2 out, 1 tampered with" in line for line in logged)
+    assert any('"12 + 34" becomes "12 - 68"' in line for line in loggedLines)
+    assert any("2 datagrams in, 2 out, 1 tampered with" in line for line in loggedLines)
 
 
 def test_reservedPortsAndTooManyAreNotRelayed() -> None:

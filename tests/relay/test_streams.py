@@ -12,7 +12,6 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import ISSLTransport, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
@@ -77,18 +76,6 @@ class Pair:
 def pair(clock: Clock) -> Iterator[Pair]:
     """A pair, whose ends the test has to report: the clock must be empty in the end."""
     return Pair(clock)
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def bothEnd(pair: Pair, origin: Origin) -> None:
@@ -199,7 +186,7 @@ def test_anEndIsReportedOnceThoughReadingIsResumed(pair: Pair) -> None:
     hangUp(pair.client)
 
 
-def test_bothEndsLetTheOriginReadTheRestFirst(pair: Pair, logged: list[str]) -> None:
+def test_bothEndsLetTheOriginReadTheRestFirst(pair: Pair, loggedLines: list[str]) -> None:
     """The client's connection, and with it the service, lasts until the origin has everything."""
     origin = pair.connect()
     origin.readConnectionLost()
@@ -210,7 +197,7 @@ def test_bothEndsLetTheOriginReadTheRestFirst(pair: Pair, logged: list[str]) -> 
     hangUp(origin)
     assert pair.near.disconnecting
     hangUp(pair.client)
-    assert any("0 bytes in, 0 out; ended by both sides" in line for line in logged)
+    assert any("0 bytes in, 0 out; ended by both sides" in line for line in loggedLines)
 
 
 def test_aResetOfTheClientIsCarried(pair: Pair) -> None:
@@ -220,12 +207,12 @@ def test_aResetOfTheClientIsCarried(pair: Pair) -> None:
     hangUp(origin)
 
 
-def test_aResetOfTheOriginIsCarried(pair: Pair, logged: list[str]) -> None:
+def test_aResetOfTheOriginIsCarried(pair: Pair, loggedLines: list[str]) -> None:
     origin = pair.connect()
     origin.connectionLost(resetReason())
     assert pair.near.disconnected
     hangUp(pair.client)
-    assert any("origin lost" in line for line in logged)
+    assert any("origin lost" in line for line in loggedLines)
 
 
 def test_aClientThatLeavesCancelsTheConnect(pair: Pair) -> None:
@@ -233,21 +220,21 @@ def test_aClientThatLeavesCancelsTheConnect(pair: Pair) -> None:
     assert pair.endpoint.cancelled == 1
 
 
-def test_anOriginThatIsNotThereIsAReset(pair: Pair, logged: list[str]) -> None:
+def test_anOriginThatIsNotThereIsAReset(pair: Pair, loggedLines: list[str]) -> None:
     pair.endpoint.fail(ConnectionRefusedError())
     assert pair.near.disconnected
     hangUp(pair.client)
-    assert any("no origin: connection refused" in line for line in logged)
+    assert any("no origin: connection refused" in line for line in loggedLines)
 
 
-def test_theConnectHasATime(pair: Pair, clock: Clock, logged: list[str]) -> None:
+def test_theConnectHasATime(pair: Pair, clock: Clock, loggedLines: list[str]) -> None:
     clock.advance(4.9)
     assert not pair.near.disconnecting
     clock.advance(0.2)
     assert pair.near.disconnected
     assert pair.endpoint.cancelled == 1
     hangUp(pair.client)
-    assert any("no origin: timed out" in line for line in logged)
+    assert any("no origin: timed out" in line for line in loggedLines)
 
 
 @pytest.mark.parametrize("side", ["client", "origin"])
