@@ -74,6 +74,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.discovery.tap",
         ("udp:10001:interface=127.0.0.1",),
         "The UDP address server: tells clients where a service is.",
+        dissection="labnet.discovery.dissection",
     ),
     Entry(
         "calculator",
@@ -89,6 +90,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.relay.tap",
         ("tcp:9002:interface=127.0.0.1",),
         "Joins TCP to UDP, TCP to TCP, or UDP to UDP.",
+        dissection="labnet.relay.dissection",
     ),
     Entry(
         "proxy",
@@ -96,6 +98,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.proxy.tap",
         ("tcp:8080:interface=127.0.0.1",),
         "The filtering HTTP proxy: answers 404 for what contains a blocked string.",
+        dissection="labnet.proxy.dissection",
     ),
     Entry(
         "greeting",
@@ -103,6 +106,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.greeting.tap",
         ("tcp:50000:interface=127.0.0.1",),
         "Greets whoever connects, and closes.",
+        dissection="labnet.greeting.dissection",
     ),
     Entry(
         "echo",
@@ -120,6 +124,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "raw=udp:7007:interface=127.0.0.1",
         ),
         "Says what it hears, in five styles, over TCP and UDP.",
+        dissection="labnet.echo.dissection",
     ),
     Entry(
         "collector",
@@ -127,6 +132,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.collector.tap",
         ("tcp:9090:interface=127.0.0.1",),
         "Reads to the end of the stream, and shows the pieces as they arrived.",
+        dissection="labnet.collector.dissection",
     ),
     Entry(
         "classic",
@@ -140,6 +146,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "time=tcp:7037:interface=127.0.0.1",
         ),
         "The small services of old: discard, daytime, qotd, chargen, time.",
+        dissection="labnet.classic.dissection",
     ),
     Entry(
         "web",
@@ -147,6 +154,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.web.tap",
         ("tcp:15000:interface=127.0.0.1",),
         "Says hello to browsers, and answers /lame/ broken on purpose.",
+        dissection="labnet.proxy.dissection",
     ),
     Entry(
         "netcat",
@@ -167,6 +175,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "web=tcp:9996:interface=127.0.0.1",
         ),
         "One chat room for plain, line and framed sockets, and for browsers.",
+        dissection="labnet.chat.dissection",
     ),
     Entry(
         "files",
@@ -178,6 +187,7 @@ CATALOGUE: tuple[Entry, ...] = (
             "http=tcp:5002:interface=127.0.0.1",
         ),
         "The files of a folder: the course's protocol, a framed one, and HTTP.",
+        dissection="labnet.files.dissection",
     ),
     Entry(
         "checksum",
@@ -185,6 +195,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.netcopy.checksumtap",
         ("tcp:9093:interface=127.0.0.1",),
         "Keeps checksums under identifiers, for as long as was asked for.",
+        dissection="labnet.netcopy.checksumdissection",
     ),
     Entry(
         "netcopy",
@@ -192,6 +203,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.netcopy.tap",
         ("tcp:9094:interface=127.0.0.1",),
         "Takes a file over a bare stream, and compares its checksum.",
+        dissection="labnet.netcopy.dissection",
     ),
     Entry(
         "guess",
@@ -199,6 +211,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.guess.tap",
         ("tcp:9095:interface=127.0.0.1",),
         "Guess a number: several players, and the first who names it wins.",
+        dissection="labnet.guess.dissection",
     ),
     Entry(
         "dashboard",

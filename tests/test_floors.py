@@ -40,6 +40,7 @@ PURE = {
     "catalogue",
     "certificates",
     "charsets",
+    "checksumdissection",
     "codings",
     "config",
     "contents",

@@ -31,6 +31,7 @@ from labnet.net.dissection import (
     Dissector,
     Script,
     StreamDissector,
+    allOf,
     passOver,
     text,
 )
@@ -43,7 +44,6 @@ __all__ = ["dissector"]
 _Reads = Generator[Want, bytes, None]
 
 _LENGTH = Exactly(4)
-_MORE_THAN_A_DATAGRAM = Exactly(65_536)
 _NEXT = Peek()
 _NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _END_OF_JUNK = re.compile(rb"[{\n]")
@@ -285,11 +285,9 @@ def _textReply(asked: _Asked, direction: Direction) -> _Reads:
 
 
 def _textDatagram(direction: Direction) -> _Reads:
-    try:
-        yield _MORE_THAN_A_DATAGRAM
-    except StreamEnded as ended:
-        direction.part("result", text(ended.rest))
-        direction.whole(text(ended.rest))
+    reply = yield from allOf(direction)
+    direction.part("result", text(reply))
+    direction.whole(text(reply))
 
 
 def _jsonReply(direction: Direction) -> _Reads:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 from datetime import UTC, datetime
 
-__all__ = ["LONGEST_QUOTE", "NOISE", "QUOTES", "daytime", "timeSince1900"]
+__all__ = ["LONGEST_QUOTE", "NOISE", "QUOTES", "daytime", "secondsSince1970", "timeSince1900"]
 
 # The seconds from 1900 to 1970.
 _EPOCH = 2_208_988_800
@@ -49,6 +49,11 @@ def timeSince1900(now: float) -> bytes:
     @param now: seconds since 1970.
     """
     return struct.pack(">I", (int(now) + _EPOCH) & 0xFFFFFFFF)
+
+
+def secondsSince1970(seconds: int) -> int:
+    """What L{timeSince1900} says, counted from 1970; meant is a time from 1968 to 2104."""
+    return (seconds - _EPOCH) if seconds >= 1 << 31 else seconds + (1 << 32) - _EPOCH
 
 
 # Not strftime's: those depend on the locale.

@@ -16,11 +16,12 @@ import struct
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import count
 from operator import attrgetter
 from typing import Protocol
 
 from labnet.catalogue import Kind, entryFor
-from labnet.net.wants import Exactly, NotUnderstood, Passing, Run, StreamEnded, Want
+from labnet.net.wants import Everything, Exactly, NotUnderstood, Passing, Piece, Run, StreamEnded, Want
 
 __all__ = [
     "CUT_OFF",
@@ -32,9 +33,15 @@ __all__ = [
     "Field",
     "Script",
     "StreamDissector",
+    "allOf",
+    "body",
+    "counted",
     "dissectorFor",
+    "ignore",
     "lengthPrefixed",
     "passOver",
+    "pieces",
+    "sized",
     "text",
 ]
 
@@ -46,6 +53,7 @@ CUT_OFF = "cut off"
 #: Characters of a value; a longer one is cut.
 LONGEST_VALUE = 200
 
+_MORE = "\u2026"
 _IN_ORDER = attrgetter("start", "level")
 
 
@@ -78,10 +86,15 @@ class Dissector(Protocol):
     read delivers for a message.
     """
 
-    def received(self, data: bytes) -> list[Field]:
-        """The peer sent this piece, or this datagram."""
+    def received(self, data: bytes, missing: int = 0) -> list[Field]:
+        """
+        The peer sent this piece, or this datagram.
 
-    def written(self, data: bytes) -> list[Field]:
+        @param missing: how many bytes it had after C{data}, which were not kept. Within a body they make no
+            difference; elsewhere the reading ends there.
+        """
+
+    def written(self, data: bytes, missing: int = 0) -> list[Field]:
         """We sent this piece, or this datagram."""
 
     def receivedEnd(self) -> list[Field]:
@@ -123,7 +136,12 @@ def text(data: bytes | str, limit: int = LONGEST_VALUE) -> str:
             character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
             for character in data
         )
-    return data if len(data) <= limit else data[: limit - 1] + "\u2026"
+    return data if len(data) <= limit else data[: limit - 1] + _MORE
+
+
+def sized(size: int) -> str:
+    """So many bytes, in words."""
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 # Streams
@@ -158,15 +176,17 @@ class Direction:
 
     def part(self, name: str, value: str = "", level: int = 1) -> None:
         """What was taken last is a part of the message."""
-        self._fields.append(Field(self.position - self._taken, self.position, name, value, level))
+        self.add(self.position - self._taken, self.position, name, value, level)
 
     def add(self, start: int, end: int, name: str, value: str = "", level: int = 1) -> None:
         """So is what stands there."""
+        if len(value) > LONGEST_VALUE:
+            value = value[: LONGEST_VALUE - 1] + _MORE
         self._fields.append(Field(start, end, name, value, level))
 
     def whole(self, value: str, name: str = "") -> None:
         """The message is whole: all since the one before."""
-        self._fields.append(Field(self._began, self.position, name or self.message, value))
+        self.add(self._began, self.position, name or self.message, value, 0)
         self._began = self.position
 
     def skipped(self) -> None:
@@ -180,8 +200,27 @@ class Direction:
 
     # For whoever gives it the stream.
 
-    def feed(self, data: bytes) -> list[Field]:
-        """Take a piece, and return what is whole now."""
+    def feed(self, data: bytes, missing: int = 0) -> list[Field]:
+        """
+        Take a piece, and return what is whole now.
+
+        @param missing: how many bytes it had after C{data}.
+        """
+        fields = self._feed(data)
+        if not missing:
+            return fields
+        harmless = self._want is None or (not self._buffer and self._want.missed(missing))
+        if harmless:
+            self.position += missing
+        else:
+            place = self.position + len(self._buffer)
+            self._stop(place, place, f"{sized(missing)} after this were not kept")
+        fields += self._feed(b"")
+        if not harmless:
+            self.position += missing
+        return sorted(fields, key=_IN_ORDER)
+
+    def _feed(self, data: bytes) -> list[Field]:
         buffer = self._buffer
         buffer += data
         at = 0
@@ -224,7 +263,7 @@ class Direction:
             self._notUnderstood(self.position - self._taken, self.position, str(problem))
         script.close()
         if self.position > self._began:
-            what = f"{self.message}: {how} after {self.position - self._began} bytes of it"
+            what = f"{self.message}: {how} after {sized(self.position - self._began)} of it"
             self._fields.append(Field(self._began, self.position, CUT_OFF, what))
             self._began = self.position
         return self._given()
@@ -272,11 +311,11 @@ class StreamDissector:
         self._in = Direction(received) if received is not None else None
         self._out = Direction(written) if written is not None else None
 
-    def received(self, data: bytes) -> list[Field]:
-        return self._in.feed(data) if self._in is not None else []
+    def received(self, data: bytes, missing: int = 0) -> list[Field]:
+        return self._in.feed(data, missing) if self._in is not None else []
 
-    def written(self, data: bytes) -> list[Field]:
-        return self._out.feed(data) if self._out is not None else []
+    def written(self, data: bytes, missing: int = 0) -> list[Field]:
+        return self._out.feed(data, missing) if self._out is not None else []
 
     def receivedEnd(self) -> list[Field]:
         return self._in.end() if self._in is not None else []
@@ -301,13 +340,13 @@ class DatagramDissector:
         self._in, self._out = received, written
         self._ins = self._outs = 0
 
-    def received(self, data: bytes) -> list[Field]:
+    def received(self, data: bytes, missing: int = 0) -> list[Field]:
         self._ins += 1
-        return self._fields(lambda direction: self._in(direction, self._ins), data)
+        return self._fields(lambda direction: self._in(direction, self._ins), data, missing)
 
-    def written(self, data: bytes) -> list[Field]:
+    def written(self, data: bytes, missing: int = 0) -> list[Field]:
         self._outs += 1
-        return self._fields(lambda direction: self._out(direction, self._outs), data)
+        return self._fields(lambda direction: self._out(direction, self._outs), data, missing)
 
     def receivedEnd(self) -> list[Field]:
         return []
@@ -316,12 +355,64 @@ class DatagramDissector:
         return []
 
     @staticmethod
-    def _fields(script: Callable[[Direction], Script], data: bytes) -> list[Field]:
+    def _fields(script: Callable[[Direction], Script], data: bytes, missing: int) -> list[Field]:
         direction = Direction(script)
-        return sorted(direction.feed(data) + direction.end("the datagram ended"), key=_IN_ORDER)
+        fields = direction.feed(data, missing) + direction.end("the datagram ended")
+        return sorted(fields, key=_IN_ORDER)
 
 
 # What several rooms have.
+
+
+def allOf(direction: Direction, most: int = 65_536) -> Generator[Want, bytes, bytes]:
+    """
+    Take everything up to the end of the stream or the datagram, and return it.
+
+    @param most: how many bytes that may be.
+    """
+    try:
+        yield Exactly(most + 1)
+    except StreamEnded as ended:
+        return ended.rest
+    raise NotUnderstood(f"over {most} bytes")
+
+
+def pieces(direction: Direction) -> Script:
+    """Read a stream whose only messages are the pieces in which it comes."""
+    for number in count(1):
+        direction.message = f"piece {number}"
+        direction.whole(text((yield Piece())))
+
+
+def counted(what: str, direction: Direction) -> Script:
+    """Read a stream that is one thing, up to its end; it is only counted."""
+    try:
+        yield Everything()
+    except StreamEnded:
+        direction.whole(sized(direction.position), what)
+
+
+def ignore(direction: Direction) -> Script:
+    """Read the rest of a stream, which means nothing."""
+    try:
+        yield Everything()
+    finally:
+        direction.skipped()
+
+
+def body(direction: Direction, name: str, size: int) -> Generator[Want, bytes, None]:
+    """Read so many bytes, which are only counted; when there are fewer, note how many."""
+    if not size:
+        return
+    start = direction.position
+    try:
+        yield Passing(size, keep=0)
+    except StreamEnded:
+        came = direction.position - start
+        if came:
+            direction.add(start, direction.position, name, f"{came} of {sized(size)}")
+        raise
+    direction.part(name, sized(size))
 
 
 def passOver(direction: Direction, ending: re.Pattern[bytes]) -> Generator[Want, bytes, None]:

@@ -19,13 +19,18 @@ __all__ = [
     "OneOf",
     "Passing",
     "Peek",
+    "Piece",
     "Run",
     "StreamEnded",
+    "UpTo",
     "Want",
+    "find",
 ]
 
 #: Bytes of a line with its end, unless somebody says otherwise.
 LONGEST_LINE = 65_536
+
+_LINE_FEED = re.compile(rb"\n")
 
 
 class NotUnderstood(Exception):
@@ -71,6 +76,14 @@ class Want(ABC):
         @raise NotUnderstood: it can not be had any more.
         """
 
+    def missed(self, size: int) -> bool:
+        """
+        So many bytes have come that nobody has.
+
+        @return: whether they make no difference, and count as taken.
+        """
+        return False
+
 
 class Exactly(Want):
     """So many bytes."""
@@ -96,7 +109,32 @@ class Peek(Want):
         return at, bytes(buffer[at:end]) if len(buffer) >= end else None
 
 
-class Line(Want):
+class UpTo(Want):
+    """
+    All up to a byte, and that byte.
+
+    @param ending: a pattern for it.
+    @param longest: bytes that it may have with its end.
+    @param what: what it is called when it is longer.
+    """
+
+    def __init__(self, ending: re.Pattern[bytes], longest: int, what: str) -> None:
+        self._ending = ending
+        self._longest = longest
+        self._what = what
+        self._searched = 0
+
+    def take(self, buffer: bytearray, at: int) -> tuple[int, bytes | None]:
+        end = find(self._ending, buffer, at + self._searched, at + self._longest) + 1
+        if end:
+            return end, bytes(buffer[at:end])
+        self._searched = len(buffer) - at
+        if self._searched >= self._longest:
+            raise NotUnderstood(f"{self._what} of over {self._longest} bytes", self._longest)
+        return at, None
+
+
+class Line(UpTo):
     """
     A line with its line feed.
 
@@ -104,17 +142,23 @@ class Line(Want):
     """
 
     def __init__(self, longest: int = LONGEST_LINE) -> None:
-        self._longest = longest
-        self._searched = 0
+        super().__init__(_LINE_FEED, longest, "a line")
+
+
+class Piece(Want):
+    """
+    What has come by now, where a service takes that for a message; the beginning is kept.
+
+    @param keep: how many bytes are returned at most.
+    """
+
+    def __init__(self, keep: int = 400) -> None:
+        self._keep = keep
+        self.counted: int = 0
 
     def take(self, buffer: bytearray, at: int) -> tuple[int, bytes | None]:
-        end = buffer.find(b"\n", at + self._searched, at + self._longest) + 1
-        if end:
-            return end, bytes(buffer[at:end])
-        self._searched = len(buffer) - at
-        if self._searched >= self._longest:
-            raise NotUnderstood(f"a line of over {self._longest} bytes", self._longest)
-        return at, None
+        self.counted = len(buffer) - at
+        return len(buffer), bytes(buffer[at : at + self._keep]) if self.counted else None
 
 
 class Passing(Want):
@@ -130,6 +174,12 @@ class Passing(Want):
         self._keep = keep
         self._kept = b""
 
+    def missed(self, size: int) -> bool:
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
     def take(self, buffer: bytearray, at: int) -> tuple[int, bytes | None]:
         size = min(self._left, len(buffer) - at)
         if len(self._kept) < self._keep:
@@ -144,27 +194,22 @@ class Run(Want):
 
     @param ending: a pattern for that one byte.
     @param keep: how many are returned at most.
+    @ivar kept: these.
     """
 
     def __init__(self, ending: re.Pattern[bytes], keep: int = 400) -> None:
         self._ending = ending
         self._keep = keep
-        self._kept = b""
+        self.kept = b""
         self.counted: int = 0
 
     def take(self, buffer: bytearray, at: int) -> tuple[int, bytes | None]:
-        found = _find(self._ending, buffer, at)
+        found = find(self._ending, buffer, at)
         end = len(buffer) if found < 0 else found
-        if len(self._kept) < self._keep:
-            self._kept += buffer[at : min(end, at + self._keep - len(self._kept))]
+        if len(self.kept) < self._keep:
+            self.kept += buffer[at : min(end, at + self._keep - len(self.kept))]
         self.counted += end - at
-        return end, None if found < 0 else self._kept
-
-
-def _find(pattern: re.Pattern[bytes], buffer: bytearray, at: int) -> int:
-    # No match may live on: it would hold the buffer at its size.
-    match = pattern.search(buffer, at)
-    return -1 if match is None else match.start()
+        return end, None if found < 0 else self.kept
 
 
 class OneOf(Want):
@@ -199,3 +244,13 @@ class Everything(Want):
 
     def take(self, buffer: bytearray, at: int) -> tuple[int, bytes | None]:
         return len(buffer), None
+
+    def missed(self, size: int) -> bool:
+        return True
+
+
+def find(pattern: re.Pattern[bytes], buffer: bytearray, start: int, end: int | None = None) -> int:
+    """Where the first match in a part of the buffer begins, or -1."""
+    # The match must not live on: it would hold the buffer at its size.
+    match = pattern.search(buffer, start, len(buffer) if end is None else end)
+    return -1 if match is None else match.start()

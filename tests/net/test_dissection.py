@@ -22,12 +22,38 @@ from labnet.net.dissection import (
     passOver,
     text,
 )
+from labnet.net.framing import LengthPrefixed
 from labnet.net.wants import Everything, Exactly, Line, NotUnderstood, OneOf, Passing, Peek, Run
 from tests.dissections import IN, OUT, cuts, dissect, made, ordered, rows
 
 #: Every kind of stream that is taken apart: a service and what its listener is called.
-STREAMS = [("calculator", profile) for profile in PROFILES]
-DATAGRAMS = [("calculator", profile) for profile in PROFILES]
+STREAMS = [
+    *(("calculator", profile) for profile in PROFILES),
+    ("relay", "struct9 to udp:127.0.0.1:9001"),
+    ("proxy", "forward"),
+    ("greeting", ""),
+    *(("echo", style) for style in ("framed", "prefix, lines", "ack, lines")),
+    *(("classic", name) for name in ("discard", "daytime", "qotd", "chargen", "time")),
+    *(("chat", name) for name in ("line", "framed", "web")),
+    *(("files", name) for name in ("course", "framed", "http")),
+    ("checksum", ""),
+    ("netcopy", ""),
+    ("guess", ""),
+]
+#: Those whose messages are the pieces.
+PIECES = [
+    ("echo", "prefix"),
+    ("echo", "upper"),
+    ("echo", "ack"),
+    ("echo", "raw"),
+    ("collector", ""),
+    ("chat", "plain"),
+]
+DATAGRAMS = [
+    *(("calculator", profile) for profile in PROFILES),
+    ("discovery", ""),
+    *(("echo", style) for style in ("prefix", "upper", "ack", "raw")),
+]
 
 #: What makes arbitrary bytes come further.
 WORDS = [
@@ -38,6 +64,36 @@ WORDS = [
     b"3",
     b"\n",
     b"\r\n",
+    b"GET / HTTP/1.1\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+    b"HEAD / HTTP/1.1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Length: 5\r\n",
+    b"3\r\nabc\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.0 404 Not Found\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    b"Echo: hello",
+    b"Message received!",
+    b"REGISTER name localhost:1 60",
+    b"Hello server",
+    b"localhost:9000",
+    b"BE|id|60|3|abc",
+    b"KI|id",
+    b"OK",
+    b"3|abc",
+    b"NOT_FOUND",
+    b"OK3abc",
+    b"[SERVER] bob joined the chat!",
+    LengthPrefixed(1000).encode(b'{"request":"get","name":"x"}'),
+    LengthPrefixed(1000).encode(b'{"request":"put","name":"x","size":3,"sha256":"%b"}' % (b"0" * 64)),
+    LengthPrefixed(1000).encode(b'{"ready":true}'),
+    LengthPrefixed(1000).encode(b'{"error":"denied"}'),
+    LengthPrefixed(1000).encode(
+        b'{"name":"x","offset":0,"size":3,"sha256":"%b","mtime":0}' % (b"0" * 64)
+    ),
 ]  # fmt: skip
 
 streams = pytest.mark.parametrize(("service", "detail"), STREAMS, ids=map("-".join, STREAMS))
@@ -55,6 +111,18 @@ def test_anyBytesInAnyPieces(service: str, detail: str, data: st.DataObject) -> 
     whole = dissect(made(service, detail), turns)
     pieces = dissect(made(service, detail), data.draw(cuts(turns)))
     assert [ordered(fields) for fields in pieces] == [ordered(fields) for fields in whole]
+
+
+@pytest.mark.parametrize(("service", "detail"), PIECES, ids=map("-".join, PIECES))
+@settings(max_examples=10, deadline=None)
+@given(turns=someTurns)
+def test_piecesAsMessages(service: str, detail: str, turns: list[tuple[str, bytes]]) -> None:
+    """Each piece is a message where the service takes it for one; together they are all that came."""
+    fields, _ = dissect(made(service, detail), turns)
+    heard = [data for way, data in turns if way == IN and data]
+    assert [(field.end - field.start, field.value) for field in fields if not field.level] == [
+        (len(data), text(data)) for data in heard
+    ]
 
 
 @datagrams
@@ -113,7 +181,7 @@ def test_everyWant(size: int) -> None:
         Field(19, 21, "two", "XY", 1),
         Field(21, 25, "length", "1", 1),
         Field(25, 26, "payload", "z", 1),
-        Field(27, 28, "cut off", "message 2: the stream ended after 1 bytes of it"),
+        Field(27, 28, "cut off", "message 2: the stream ended after 1 byte of it"),
     ]))  # fmt: skip
 
 
