@@ -126,6 +126,11 @@ class ServiceConnection(Protocol):
         """Whether a message has begun and is not answered; a stopping service waits for it."""
         return False
 
+    @property
+    def notable(self) -> bool:
+        """Whether the log is to have a line for this connection when it is gone."""
+        return True
+
     def summary(self) -> str:
         """What happened on this connection, in a few words for the log."""
         return f"{counted(self.bytesIn, 'byte')} in, {self.bytesOut} out"
@@ -394,11 +399,18 @@ class ServiceFactory(_Factory):
             self._scheduleSweep()
 
     def closed(self, connection: ServiceConnection) -> None:
-        """A connection is gone: forget it, and write its line."""
+        """A connection is gone: forget it, and write its line if it has one."""
         self.connections.discard(connection)
         self.bytesIn += connection.bytesIn
         self.bytesOut += connection.bytesOut
         self._peers.remove(connection.host)
+        if connection.notable:
+            self._logEnd(connection)
+        if not self.connections:
+            self._cancelSweep()
+            self._ended()
+
+    def _logEnd(self, connection: ServiceConnection) -> None:
         self.log.info(
             "{service} #{id} {peer}: {summary}; {outcome} after {seconds:.3f} s",
             service=self.service,
@@ -410,9 +422,6 @@ class ServiceFactory(_Factory):
             bytesOut=connection.bytesOut,
             seconds=self.clock.seconds() - connection.openedAt,
         )
-        if not self.connections:
-            self._cancelSweep()
-            self._ended()
 
     # Time: one coarse sweep for all connections, not a timer each.
 

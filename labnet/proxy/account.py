@@ -42,11 +42,13 @@ class Account:
     @param journal: who hears of it.
     @param clock: the reactor, or a C{Clock} in a test.
     @ivar user: who the client has proved to be.
+    @ivar noted: whether there was more to tell than that something was looked at and passed on.
     @ivar isFull: whether the journal wants to hear of what was looked at and passed on, too.
     """
 
     def __init__(self, connection: _Connection, journal: Journal, clock: IReactorTime) -> None:
         self.user = ""
+        self.noted = False
         # Of the two only the connection holds the other: what is over waits for no collector.
         self._connection: _Connection = proxy(connection)
         self._journal = journal
@@ -158,6 +160,10 @@ class Account:
         sent = connection.bytesOut - self._sentBefore
         self._head, self._url = None, b""
         self._sentBefore = connection.bytesOut
+        if why or not status:
+            self.noted = True
+        elif not self.isFull:
+            return
         self._journal.ended(
             Record(
                 connection.connectionId,

@@ -51,6 +51,9 @@ __all__ = ["ProxyConnection"]
 #: Bytes of later requests that are taken while one is being answered; then the client is not read from.
 _MOST_AHEAD = 65_536
 
+#: How a connection ends with which all is well.
+_ORDERLY = frozenset(("answered", "closed", "closed by the peer", "service stopped"))
+
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -157,6 +160,14 @@ class ProxyConnection(ServiceConnection):
     def busy(self) -> bool:
         underWay = self._exchange or self._fast or self._splice or self._admission or self._heads
         return bool(underWay)
+
+    @property
+    def notable(self) -> bool:
+        """
+        Not where a client has asked, was answered, and left: a line costs as much as such a connection, and
+        the requests are in the access log.
+        """
+        return not self.requests or self._account.noted or self.outcome not in _ORDERLY
 
     def summary(self) -> str:
         return f"{counted(self.requests, 'request')}, {super().summary()}"

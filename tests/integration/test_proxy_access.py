@@ -140,10 +140,12 @@ def test_behindABalancer(tmp_path: Path, origin: int) -> None:
     with Twistd(tmp_path, *command, *allowed) as running:
         port = running.port("proxy")
         request = f"GET http://127.0.0.1:{origin}/ HTTP/1.1\r\nHost: 127.0.0.1:{origin}\r\n\r\n"
+        bad = "PROXY TCP4 192.0.2.7 192.0.2.1 40001 8080\r\nnonsense\r\n\r\n"
+        assert answered(port, bad) == b"HTTP/1.1 400"
         assert answered(port, f"PROXY TCP4 192.0.2.7 192.0.2.1 40000 8080\r\n{request}") == b"HTTP/1.1 200"
         assert answered(port, f"PROXY TCP4 198.51.100.7 192.0.2.1 4 8080\r\n{request}") == b"HTTP/1.1 403"
         assert answered(port, request) == b""
-        running.waitFor(r"proxy #\d+ tcp:192\.0\.2\.7:40000")
+        running.waitFor(r"proxy #\d+ tcp:192\.0\.2\.7:40001")
         running.waitFor("a connection from 127.0.0.1 is closed: it does not begin with a PROXY header")
 
 

@@ -302,8 +302,7 @@ def test_behindABalancer(tmp_path: Path, origin: Origin) -> None:
     with Proxy(tmp_path, "--listen", "haproxy:tcp:0") as proxy:
         balanced = [int(port) for port in re.findall(r"listens on tcp:127.0.0.1:(\d+)", proxy.text)][1]
         client = Client(balanced, origin)
-        client.send(b"PROXY TCP4 127.0.0.9 127.0.0.1 1111 80\r\n")
-        client.ask("/")
+        client.send(b"PROXY TCP4 127.0.0.9 127.0.0.1 1111 80\r\nnonsense\r\n\r\n")
         client.answer()
         client.close()
         proxy.waitFor(r"worker \d: proxy #1 tcp:127.0.0.9:1111")
@@ -313,7 +312,8 @@ def test_theLogIsOne(tmp_path: Path, origin: Origin) -> None:
     """As JSON, and with another reactor, in which the workers run, too."""
     with Proxy(tmp_path, "--json-logs", before=("--reactor", "poll")) as proxy:
         client = Client(proxy.address, origin)
-        assert client.get("/x") == GOOD
+        client.send(b"nonsense\r\n\r\n")
+        client.answer()
         client.close()
         proxy.waitFor(r'"text": "worker \d: proxy #1 .*"bytesIn": \d+')
         for pid in proxy.pids.values():
