@@ -1,5 +1,5 @@
 """
-TCP transports that write at once.
+TCP transports that write at once, and end their half at once.
 
 Twisted's C{write} queues, asks the poller for the next chance to write, and is called back: two more
 system calls and one more turn of the loop for each answer. Here, when nothing is queued, C{write} tries
@@ -48,7 +48,10 @@ _LARGE_BUFFER = 256 * 1024
 
 def _supported() -> bool:
     """Whether this Twisted has what L{DirectServer} looks at."""
-    ofTheClass = ("TLS", "_aborting", "_writeDisconnecting", "connected", "dataBuffer")
+    ofTheClass = (
+        *("TLS", "_aborting", "_closeWriteConnection", "_writeDisconnected", "_writeDisconnecting"),
+        *("connected", "dataBuffer"),
+    )
     ofTheProducer = ("disconnecting", "producer", "streamingProducer")
     ofTheInstance = "_tempDataBuffer"
     return (
@@ -139,8 +142,14 @@ class _WritesAtOnce(tcp.Connection):
         self._decide()
 
     def loseWriteConnection(self) -> None:
-        super().loseWriteConnection()  # type: ignore[no-untyped-call]
-        self._decide()
+        if self._atOnce and self.producer is None and not self.dataBuffer and not self._tempDataBuffer:
+            # The base would have the poller say first that nothing is in the way.
+            self._atOnce = False
+            self._writeDisconnecting = self._writeDisconnected = True
+            self._closeWriteConnection()
+        else:
+            super().loseWriteConnection()  # type: ignore[no-untyped-call]
+            self._decide()
 
     def abortConnection(self) -> None:
         super().abortConnection()  # type: ignore[no-untyped-call]

@@ -134,6 +134,20 @@ def test_halfClosingSendsWhatIsQueued(wire: Wire) -> None:
 
 
 @implementer(IPushProducer)
+def test_halfClosingWithNothingQueuedIsDoneAtOnce() -> None:
+    """The peer sees the end of our half without a turn of the reactor, and the other half goes on."""
+    wire = Wire(DirectServer)
+    wire.transport.write(b"last words")
+    wire.transport.loseWriteConnection()
+    assert wire.transport not in wire.reactor.writers
+    assert wire.peer.recv(100) == b"last words"
+    assert wire.peer.recv(100) == b""
+    wire.transport.write(b"nothing more")
+    assert wire.transport not in wire.reactor.writers
+    assert wire.transport in wire.reactor.readers
+    wire.close()
+
+
 class Producer:
     def __init__(self) -> None:
         self.calls: list[str] = []
