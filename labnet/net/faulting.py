@@ -16,12 +16,12 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
-from twisted.protocols.policies import WrappingFactory
 
 from labnet.net.datagramimpairment import Address, DatagramImpairment, Delivery
 from labnet.net.faults import Direction, Faults
 from labnet.net.faultyconnection import FaultyConnection
 from labnet.net.impairment import StreamImpairment, told
+from labnet.net.layer import DatagramLayer, LayerFactory, innermost
 from labnet.net.logs import Tally
 
 __all__ = ["FaultSwitch", "FaultyDatagrams", "FaultyFactory"]
@@ -55,7 +55,7 @@ def _seeded(faults: Faults | None) -> Faults | None:
     return faults.seeded(randbelow(_SEEDS)) if faults is not None and faults.parts else None
 
 
-class FaultyFactory(WrappingFactory):
+class FaultyFactory(LayerFactory):
     """
     Breaks the connections of a factory. A connection to which nothing is done has no layer.
 
@@ -65,7 +65,6 @@ class FaultyFactory(WrappingFactory):
     @param witness: is told what happens.
     """
 
-    noisy = False
     log = Logger()
 
     def __init__(
@@ -77,14 +76,12 @@ class FaultyFactory(WrappingFactory):
         service: str = "connection",
         witness: Witness | None = None,
     ) -> None:
-        super().__init__(wrappedFactory)  # type: ignore[no-untyped-call]
+        super().__init__(wrappedFactory)
         self.switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults)
         self.clock = clock
         self.service = service
         self._witness = witness
         self._counted: tuple[Faults | None, int] = (None, 0)
-        # For TLS below: what is spoken above.
-        self.applicationProtocols = getattr(wrappedFactory, "applicationProtocols", ())
 
     def doStart(self) -> None:
         super().doStart()  # type: ignore[no-untyped-call]
@@ -124,7 +121,7 @@ class FaultyFactory(WrappingFactory):
         self.log.info(
             "{service} #{id}: faults {line} ({summary})",
             service=self.service,
-            id=getattr(connection.wrappedProtocol, "connectionId", connection.number),
+            id=getattr(innermost(connection), "connectionId", connection.number),
             line=connection.line,
             summary=connection.summary() or "nothing was reached",
         )
@@ -167,32 +164,30 @@ class _DatagramFlow:
             timer.cancel()
 
 
-class FaultyDatagrams(DatagramProtocol):
+class FaultyDatagrams(DatagramLayer):
     """
     Breaks what comes to a datagram protocol, and what it sends. To the port this is the protocol; to the
     protocol it is the port.
 
-    @param protocol: what answers.
+    @param wrapped: what answers.
     @param faults: which ones, or the switch that says it.
     @param clock: the reactor, or a C{Clock} in a test.
     @param service: whose datagrams they are, for the log.
     @param witness: is told what happens: the transport, and one line.
     """
 
-    noisy = False
     log = Logger()
-    transport: Any
 
     def __init__(
         self,
-        protocol: DatagramProtocol,
+        wrapped: DatagramProtocol,
         faults: FaultSwitch | Faults | None,
         clock: IReactorTime,
         *,
         service: str = "port",
         witness: Witness | None = None,
     ) -> None:
-        self.wrappedProtocol = protocol
+        super().__init__(wrapped)
         self.switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults)
         self.service = service
         self._clock = clock
@@ -201,31 +196,24 @@ class FaultyDatagrams(DatagramProtocol):
         self._flows: dict[Direction, _DatagramFlow] = {}
         self._tally = Tally(self.log, f"faults at {service}", clock)
 
-    def __getattr__(self, name: str) -> Any:
-        # What a port has besides.
-        return getattr(self.transport, name)
-
     # What the port does.
 
-    def startProtocol(self) -> None:
+    def makeConnection(self, transport: Any) -> None:
         if self.switch.current is not None:
             self.log.info("{service}: faults {line}", service=self.service, line=str(self.switch.current))
-        self.wrappedProtocol.makeConnection(self)  # type: ignore[arg-type]
+        super().makeConnection(transport)
 
-    def stopProtocol(self) -> None:
+    def doStop(self) -> None:
         self._end()
         self._tally.flush()
-        self.wrappedProtocol.doStop()
+        super().doStop()
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         flow = self._flow(Direction.IN)
         if flow is None:
-            self.wrappedProtocol.datagramReceived(datagram, addr)
+            self.wrapped.datagramReceived(datagram, addr)
         else:
             flow.received(datagram, addr)
-
-    def connectionRefused(self) -> None:
-        self.wrappedProtocol.connectionRefused()
 
     # What the protocol does.
 
@@ -233,13 +221,9 @@ class FaultyDatagrams(DatagramProtocol):
         """Send."""
         flow = self._flow(Direction.OUT)
         if flow is None:
-            self._send(datagram, addr)
+            super().write(datagram, addr)
         else:
             flow.received(datagram, addr)
-
-    def _send(self, datagram: bytes, addr: Address) -> None:
-        # A socket that is connected wants no address.
-        self.transport.write(datagram, *(() if addr is None else (addr,)))
 
     # In between.
 
@@ -277,7 +261,7 @@ class FaultyDatagrams(DatagramProtocol):
         self._happened(Direction.IN, delivery)
         if delivery.datagram is not None and delivery.address is not None:
             try:
-                self.wrappedProtocol.datagramReceived(delivery.datagram, delivery.address)
+                self.wrapped.datagramReceived(delivery.datagram, delivery.address)
             except Exception:
                 self.log.failure("a bug in a datagram protocol")
 
@@ -285,7 +269,7 @@ class FaultyDatagrams(DatagramProtocol):
         self._happened(Direction.OUT, delivery)
         if delivery.datagram is not None:
             try:
-                self._send(delivery.datagram, delivery.address)
+                super().write(delivery.datagram, delivery.address)
             except (OSError, MessageLengthError):
                 self._tally.add("not sendable")
 

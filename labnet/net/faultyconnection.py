@@ -19,16 +19,15 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
 from labnet.net.impairment import Action, Effect, StreamImpairment, told
+from labnet.net.layer import Layer
 
 if TYPE_CHECKING:
-    from labnet.net.connection import Transport
     from labnet.net.faulting import FaultyFactory
 
 __all__ = ["FaultyConnection"]
@@ -144,9 +143,11 @@ class _Flow:
 
 
 @implementer(IHalfCloseableProtocol)
-class FaultyConnection(ProtocolWrapper):
+class FaultyConnection(Layer):
     """
-    Stands between a transport and a protocol. A direction without an impairment is not touched.
+    Breaks one connection. A direction without an impairment is not touched.
+
+    It takes the end of the peer's half itself, even for a protocol that does not: what is held comes first.
 
     @param inward: what is done to what the peer sends; L{None} for nothing.
     @param outward: likewise, to what the protocol writes.
@@ -154,25 +155,23 @@ class FaultyConnection(ProtocolWrapper):
     @param line: the faults that do the same again.
     """
 
-    factory: FaultyFactory
-    transport: Transport
-    wrappedProtocol: IProtocol
-
     def __init__(
         self,
         factory: FaultyFactory,
-        wrappedProtocol: IProtocol,
+        wrapped: IProtocol,
         inward: StreamImpairment | None,
         outward: StreamImpairment | None,
         number: int,
         line: str,
     ) -> None:
-        super().__init__(factory, wrappedProtocol)  # type: ignore[arg-type]
+        super().__init__(wrapped)
+        self._factory = factory
         self.number = number
         self.line = line
         clock = factory.clock
         self._inward = _Flow(clock, inward, self._doIn, self._readOrNot, self._abort) if inward else None
         self._outward = _Flow(clock, outward, self._doOut, self._ask, self._abort) if outward else None
+        self._disconnecting = False
         self._registered = False
         self._inputEnded = False
         self._paused = False
@@ -187,20 +186,17 @@ class FaultyConnection(ProtocolWrapper):
     # What the transport does.
 
     def makeConnection(self, transport: Any) -> None:
-        directlyProvides(self, providedBy(transport))
-        Protocol.makeConnection(self, transport)
-        self.factory.registerProtocol(self)  # type: ignore[no-untyped-call]
         if self._outward is not None:
             self._registered = True
-            self.transport.registerProducer(self._outward, True)
-        self.wrappedProtocol.makeConnection(self)  # type: ignore[arg-type]
+            transport.registerProducer(self._outward, True)
+        super().makeConnection(transport)
         for flow in (self._inward, self._outward):
             if flow is not None:
                 flow.pump()
 
     def dataReceived(self, data: bytes) -> None:
         if self._inward is None:
-            self.wrappedProtocol.dataReceived(data)
+            self.wrapped.dataReceived(data)
         else:
             self._inward.received(data)
 
@@ -214,18 +210,17 @@ class FaultyConnection(ProtocolWrapper):
 
     def writeConnectionLost(self) -> None:
         """Our half has ended."""
-        half = IHalfCloseableProtocol(self.wrappedProtocol, None)
+        half = IHalfCloseableProtocol(self.wrapped, None)
         if half is not None:
             half.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop()
-        self.factory.unregisterProtocol(self)  # type: ignore[no-untyped-call]
-        self.factory.ended(self)
+        self._factory.ended(self)
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.stopProducing()
-        self.wrappedProtocol.connectionLost(self._why or reason)
+        super().connectionLost(self._why or reason)
 
     def _stop(self) -> None:
         self._lost = True
@@ -244,11 +239,14 @@ class FaultyConnection(ProtocolWrapper):
         else:
             self._outward.received(bytes(data))
 
-    def writeSequence(self, data: list[bytes]) -> None:
-        self.write(b"".join(data))
+    @property
+    def disconnecting(self) -> bool:
+        """Whether the end was asked for."""
+        return self._disconnecting or super().disconnecting
 
     def loseConnection(self) -> None:
-        self.disconnecting = 1
+        """End the connection, after everything that was written."""
+        self._disconnecting = True
         self._end(Effect.CLOSE)
 
     def loseWriteConnection(self) -> None:
@@ -257,7 +255,7 @@ class FaultyConnection(ProtocolWrapper):
 
     def abortConnection(self) -> None:
         """End the connection at once, with what is held."""
-        self.disconnecting = 1
+        self._disconnecting = True
         self._abort()
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
@@ -303,7 +301,7 @@ class FaultyConnection(ProtocolWrapper):
         self._note("in", action.note)
         match action.effect:
             case Effect.DATA:
-                self.wrappedProtocol.dataReceived(action.data)
+                self.wrapped.dataReceived(action.data)
             case Effect.HALF_CLOSE:
                 self._endInput()
             case Effect.CLOSE:
@@ -332,7 +330,7 @@ class FaultyConnection(ProtocolWrapper):
             self.transport.unregisterProducer()
 
     def _endInput(self) -> None:
-        half = IHalfCloseableProtocol(self.wrappedProtocol, None)
+        half = IHalfCloseableProtocol(self.wrapped, None)
         if half is not None:
             half.readConnectionLost()
         else:
@@ -356,7 +354,7 @@ class FaultyConnection(ProtocolWrapper):
 
     def _note(self, direction: str, note: str) -> None:
         if note:
-            self.factory.happened(self, f"{direction}: {note}")
+            self._factory.happened(self, f"{direction}: {note}")
 
     def _readOrNot(self, wait: bool) -> None:
         """The transport is the source of what comes in."""
@@ -376,7 +374,7 @@ class FaultyConnection(ProtocolWrapper):
                 pushing = cast(IPushProducer, producer)
                 (pushing.pauseProducing if wait else pushing.resumeProducing)()
         elif not wait and self._asking is None and self._outward and not self._outward.impairment.held:
-            self._asking = self.factory.clock.callLater(0, self._pull)
+            self._asking = self._factory.clock.callLater(0, self._pull)
 
     def _pull(self) -> None:
         """Ask a producer that has to be asked for each piece."""
@@ -389,7 +387,7 @@ class FaultyConnection(ProtocolWrapper):
         still = self._producer is producer and not self._lost and not flow.impairment.held
         if still and self._asking is None:
             delay = 0.0 if flow.impairment.offset > before else _ASK_AGAIN
-            self._asking = self.factory.clock.callLater(delay, self._pull)
+            self._asking = self._factory.clock.callLater(delay, self._pull)
 
     def summary(self) -> str:
         """What was done, in a few words; empty for nothing."""

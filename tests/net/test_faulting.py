@@ -66,7 +66,7 @@ class Connected:
         )
         self.transport = transport or TCPTransport()
         self.outer = self.factory.buildProtocol(None)
-        self.inner = getattr(self.outer, "wrappedProtocol", None) or self.outer
+        self.inner = getattr(self.outer, "wrapped", None) or self.outer
         self.outer.makeConnection(self.transport)
 
     def end(self) -> None:
@@ -349,7 +349,7 @@ def test_aConnectionHasALineThatDoesTheSameAgain(clock: Clock) -> None:
         protocol, transport = factory.buildProtocol(None), TCPTransport()
         protocol.makeConnection(transport)
         protocol.dataReceived(bytes(50))
-        inner = getattr(protocol, "wrappedProtocol", protocol)
+        inner = getattr(protocol, "wrapped", protocol)
         with logged() as lines:
             protocol.connectionLost(done())
         return b"|".join(inner.pieces), lines[-1]
