@@ -3,7 +3,8 @@ Layers that break a network on purpose, around anybody's factory or datagram pro
 
 They stand between a transport and a protocol. To the protocol a layer is the transport, with everything
 that it has; to the transport it is the protocol. What is broken is said by L{labnet.net.faults.Faults}, in
-a L{FaultSwitch} that can be turned while a service runs.
+a L{FaultSwitch} that can be turned while a service runs. What is done is in the trace, where there is one
+below.
 """
 
 from __future__ import annotations
@@ -23,14 +24,13 @@ from labnet.net.faultyconnection import FaultyConnection
 from labnet.net.impairment import StreamImpairment, told
 from labnet.net.layer import DatagramLayer, LayerFactory, innermost
 from labnet.net.logs import Tally
+from labnet.net.trace import Happening
+from labnet.net.tracing import TracedConnection, TracedDatagrams
 
 __all__ = ["FaultSwitch", "FaultyDatagrams", "FaultyFactory"]
 
 #: Seeds that are chosen are short enough to be typed.
 _SEEDS = 1_000_000
-
-#: Is told each fault when it happens: the transport of the layer, and what it was, in one line.
-Witness = Callable[[Any, str], object]
 
 
 class FaultSwitch:
@@ -62,7 +62,6 @@ class FaultyFactory(LayerFactory):
     @param faults: which ones, or the switch that says it.
     @param clock: the reactor, or a C{Clock} in a test.
     @param service: whose connections they are, for the log.
-    @param witness: is told what happens.
     """
 
     log = Logger()
@@ -74,13 +73,11 @@ class FaultyFactory(LayerFactory):
         clock: IReactorTime,
         *,
         service: str = "connection",
-        witness: Witness | None = None,
     ) -> None:
         super().__init__(wrappedFactory)
         self.switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults)
         self.clock = clock
         self.service = service
-        self._witness = witness
         self._counted: tuple[Faults | None, int] = (None, 0)
 
     def doStart(self) -> None:
@@ -112,9 +109,10 @@ class FaultyFactory(LayerFactory):
         )
 
     def happened(self, connection: FaultyConnection, note: str) -> None:
-        """Something was broken."""
-        if self._witness is not None:
-            self._witness(connection.transport, note)
+        """Something was broken: it is in the trace, if there is one."""
+        below = connection.transport
+        if isinstance(below, TracedConnection):
+            below.recorder.add(below.conversation, Happening.FAULT, note=note)
 
     def ended(self, connection: FaultyConnection) -> None:
         """A connection is over: the log has the line that does the same again."""
@@ -173,7 +171,6 @@ class FaultyDatagrams(DatagramLayer):
     @param faults: which ones, or the switch that says it.
     @param clock: the reactor, or a C{Clock} in a test.
     @param service: whose datagrams they are, for the log.
-    @param witness: is told what happens: the transport, and one line.
     """
 
     log = Logger()
@@ -185,13 +182,11 @@ class FaultyDatagrams(DatagramLayer):
         clock: IReactorTime,
         *,
         service: str = "port",
-        witness: Witness | None = None,
     ) -> None:
         super().__init__(wrapped)
         self.switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults)
         self.service = service
         self._clock = clock
-        self._witness = witness
         self._faults: Faults | None = None
         self._flows: dict[Direction, _DatagramFlow] = {}
         self._tally = Tally(self.log, f"faults at {service}", clock)
@@ -274,8 +269,11 @@ class FaultyDatagrams(DatagramLayer):
                 self._tally.add("not sendable")
 
     def _happened(self, direction: Direction, delivery: Delivery) -> None:
-        if delivery.note and self._witness is not None:
-            self._witness(self.transport, f"{direction.value}: {delivery.note}")
+        below = self.transport
+        if delivery.note and delivery.address is not None and isinstance(below, TracedDatagrams):
+            conversation = below.conversationWith(delivery.address)
+            note = f"{direction.value}: {delivery.note}"
+            below.recorder.add(conversation, Happening.FAULT, note=note)
 
 
 def _purposes(faults: Faults, direction: Direction) -> Callable[[str], Any]:

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import DatagramProtocol
 from zope.interface import implementer
 
+from labnet.net.faulting import FaultSwitch, FaultyDatagrams, FaultyFactory
 from labnet.net.layer import innermost
 from labnet.net.redaction import Redaction
 from labnet.net.trace import Looker, Trace
@@ -31,18 +32,21 @@ __all__ = ["LayeredClientEndpoint", "LayeredEndpoint", "Layers"]
 class Layers:
     """
     The layers of one service. Nearest to the wire is the trace, which so sees what really goes over it,
-    inside of TLS. With none of them a protocol is left as it is, and nothing is paid.
+    inside of TLS; then the faults. With none of them a protocol is left as it is, and nothing is paid.
 
     They are looked at when the service begins to listen.
 
     @ivar trace: records every connection; L{None}: nobody does.
     @ivar redaction: what to hide of them in the trace; L{None}: what it always hides.
+    @ivar faults: what is broken on purpose, of the connections that others make; turned on and off while
+        the service runs. L{None}: nothing ever is.
     @ivar looker: told the events of this service, whoever else is told what is in the trace.
     """
 
     trace: Trace | None = None
     redaction: Redaction | None = None
     looker: Looker | None = None
+    faults: FaultSwitch | None = None
 
     def around(
         self,
@@ -59,6 +63,9 @@ class Layers:
         @param outgoing: whether the connections are made by us.
         """
         # From the protocol to the wire: each is around those before.
+        if self.faults is not None and not outgoing:
+            faulty = FaultyFactory(factory, self.faults, clock, service=service)
+            factory = cast(IProtocolFactory, faulty)
         recorder = self._recorder(clock, service, detail, outgoing)
         if recorder is not None:
             factory = cast(IProtocolFactory, TracedFactory(factory, recorder))
@@ -68,6 +75,8 @@ class Layers:
         self, protocol: DatagramProtocol, clock: IReactorTime, service: str, detail: str = ""
     ) -> DatagramProtocol:
         """The same for the protocol of a port for datagrams."""
+        if self.faults is not None:
+            protocol = FaultyDatagrams(protocol, self.faults, clock, service=service)
         recorder = self._recorder(clock, service, detail, False)
         if recorder is not None:
             protocol = TracedDatagrams(protocol, recorder)

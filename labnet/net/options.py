@@ -27,6 +27,8 @@ from labnet.net.endpoints import (
     parseDatagramAddress,
     parseStreamServer,
 )
+from labnet.net.faulting import FaultSwitch
+from labnet.net.faults import BadFaults, Faults
 from labnet.net.layers import LayeredEndpoint, Layers
 from labnet.net.limits import DatagramLimits, Limits
 from labnet.net.logs import jsonLogObserver, processLog
@@ -80,6 +82,14 @@ def choice(name: str, allowed: Iterable[str]) -> Callable[[str], str]:
         return text
 
     return coerce
+
+
+def _faults(line: str) -> Faults:
+    """A coercion for C{optParameters}: what is to be broken."""
+    try:
+        return Faults.parse(line)
+    except BadFaults as error:
+        raise ValueError(f"--faults: {error}") from error
 
 
 def optionsFirst(options: Options, arguments: Sequence[str] | None) -> list[str]:
@@ -238,6 +248,7 @@ class ServerOptions(CommandOptions):
          number(int, "send-buffer", 0, 2**31 - 1)],
         ["receive-buffer", None, 0, "SO_RCVBUF in bytes; 0: the system's choice.",
          number(int, "receive-buffer", 0, 2**31 - 1)],
+        ["faults", None, "", "Break the network on purpose, for example cut=3 or delay=40ms.", _faults],
     ]  # fmt: skip
 
     optFlags = [["json-logs", None, "Write the log as one JSON object a line."]]
@@ -259,6 +270,8 @@ class ServerOptions(CommandOptions):
 
     def postOptions(self) -> None:
         super().postOptions()  # type: ignore[no-untyped-call]
+        if self["faults"]:
+            self.layers.faults = FaultSwitch(self["faults"])
         descriptions = self["listen"] or self.entry.endpoints
         try:
             self.listening = tuple(self._parse(description) for description in descriptions)

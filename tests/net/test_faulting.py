@@ -19,6 +19,9 @@ from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.faulting import FaultSwitch, FaultyDatagrams, FaultyFactory
 from labnet.net.faults import Faults
 from labnet.net.impairment import MOST_HELD
+from labnet.net.trace import Happening, Trace
+from labnet.net.tracing import Recorder as TraceRecorder
+from labnet.net.tracing import TracedDatagrams, TracedFactory
 from tests.connections import SlowTransport, TCPTransport, done, hangUp, reset
 from tests.datagrams import DatagramNetwork, Peer
 
@@ -462,19 +465,35 @@ def test_theSwitchOfDatagramsWorksAtOnce() -> None:
     assert len(server.payloads) == 2
 
 
-def test_witnessesAreTold(clock: Clock) -> None:
-    told: list[tuple[object, str]] = []
-    factory = FaultyFactory(
-        Factory.forProtocol(Recorder),
-        Faults.parse("in: swallow=2@1"),
-        clock,
-        witness=lambda transport, note: told.append((transport, note)),
-    )
+def test_whatIsDoneIsInTheTrace(clock: Clock) -> None:
+    """Each fault is an event of the conversation, behind the piece that it was done to."""
+    trace = Trace()
+    faulty = FaultyFactory(Factory.forProtocol(Recorder), Faults.parse("in: swallow=2@1"), clock)
+    factory = TracedFactory(faulty, TraceRecorder(trace, clock, "test"))
     protocol, transport = factory.buildProtocol(None), TCPTransport()
     protocol.makeConnection(transport)
     protocol.dataReceived(b"abcd")
-    assert told == [(transport, "in: swallows 2 bytes from byte 1 on")]
     protocol.connectionLost(done())
+    (conversation,) = trace.conversations.values()
+    events = [(event.what, event.data or event.note) for event in conversation.events]
+    assert events[1:3] == [
+        (Happening.RECEIVED, b"abcd"),
+        (Happening.FAULT, "in: swallows 2 bytes from byte 1 on"),
+    ]
+
+
+def test_whatIsDoneToDatagramsIsInTheTrace() -> None:
+    network = DatagramNetwork()
+    trace = Trace()
+    layer = FaultyDatagrams(Peer(), Faults.parse("drop=#1"), network)
+    network.listenUDP(9_001, TracedDatagrams(layer, TraceRecorder(trace, network, "test")), "127.0.0.1")
+    network.peer().send(b"a", ("127.0.0.1", 9_001))
+    network.settle()
+    (conversation,) = trace.conversations.values()
+    assert [event.note for event in conversation.events if event.what is Happening.FAULT] == [
+        "in: datagram #1: drops it"
+    ]
+    layer.stopListening()
 
 
 def test_theReasonIsALostConnection(clock: Clock) -> None:
