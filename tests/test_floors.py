@@ -122,6 +122,7 @@ CONNECTED = {
     "datagrams",
     "digests",
     "exchange",
+    "export",
     "exposition",
     "factory",
     "fastpath",

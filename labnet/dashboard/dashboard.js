@@ -365,12 +365,13 @@
     if (!state.paused && !document.hidden) opening = setTimeout(listen, wait);
   };
 
+  const selection = () => new URLSearchParams({ service: state.service, where: state.where,
+    text: by("text").value, state: by("which").value });
+
   const listen = async () => {
     const mine = stream = new AbortController();
-    const selection = new URLSearchParams({ service: state.service, where: state.where,
-      text: by("text").value, state: by("which").value });
     try {
-      const answer = await ask(`events?${selection}`, { signal: mine.signal });
+      const answer = await ask(`events?${selection()}`, { signal: mine.signal });
       state.second = 0;
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let buffer = "";
@@ -421,8 +422,8 @@
       button.disabled = false;
     }
   };
-  by("export").addEventListener("click", () => save(by("export"), ""));
-  by("export-one").addEventListener("click", () => save(by("export-one"), `?id=${state.selected}`));
+  by("export").addEventListener("click", () => save(by("export"), `?${selection()}`));
+  by("export-one").addEventListener("click", () => save(by("export-one"), `?text=%23${state.selected}`));
 
   listServices();
   listConnections();

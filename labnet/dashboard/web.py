@@ -20,9 +20,10 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from labnet.dashboard.export import Download, asked
 from labnet.dashboard.selection import Selection
 from labnet.dashboard.viewers import Viewers
-from labnet.net import exposition, figures
+from labnet.net import exposition, figures, pcapng
 from labnet.net.limits import Limits
 from labnet.net.site import SiteFactory
 from labnet.net.sockets import SocketOptions
@@ -54,6 +55,9 @@ _ASSETS = {
 #: What anybody may have: the page that says where the token is, and what finds it again after a reload.
 _PUBLIC = {b"/locked.css": _CSS, b"/locked.js": _JAVASCRIPT}
 
+#: What has no length that is known beforehand, and so nothing for HEAD.
+_STREAMS = (b"/events", b"/export.pcapng")
+
 _LONGEST_BODY = 4_096
 
 _Answer = bytes | int
@@ -79,6 +83,7 @@ class Pages(Resource):
             b"/": {b"GET": self._page},
             b"/events": {b"GET": self._events},
             b"/conversation": {b"GET": self._conversation},
+            b"/export.pcapng": {b"GET": self._export},
             b"/metrics": {b"GET": self._metrics},
         }
         for path, kind in (_ASSETS | _PUBLIC).items():
@@ -98,7 +103,7 @@ class Pages(Resource):
         methods = self._paths.get(path)
         if methods is None:
             return _answer(request, 404, {"error": "There is no such page."})
-        method = b"GET" if request.method == b"HEAD" and path != b"/events" else request.method
+        method = b"GET" if request.method == b"HEAD" and path not in _STREAMS else request.method
         if method not in methods:
             request.setHeader(b"Allow", b", ".join(methods))
             return _answer(request, 405, {"error": "This can not be done here."})
@@ -146,6 +151,16 @@ class Pages(Resource):
         if conversation is None:
             return _answer(request, 404, {"error": f"Conversation #{number} is no longer kept."})
         return _answer(request, 200, self.viewers.ladders.of(conversation).page(_number(request, b"after")))
+
+    def _export(self, request: Any) -> _Answer:
+        try:
+            found = asked(self.viewers.scene.trace.conversations.values(), request.args)
+        except pcapng.BadSelection as error:
+            return _answer(request, 400, {"error": f"{error}."})
+        request.setHeader(b"Content-Type", pcapng.MEDIA_TYPE.encode("ascii"))
+        request.setHeader(b"Content-Disposition", b'attachment; filename="labnet.pcapng"')
+        Download(request, pcapng.write(found))
+        return NOT_DONE_YET
 
     def _metrics(self, request: Any) -> bytes:
         if not exposition.available():

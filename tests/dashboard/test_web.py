@@ -4,6 +4,7 @@ The dashboard's pages: who may ask, for what, and how.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,7 @@ from tests.dashboard.traces import IN, REQUEST, begin, talk
 
 PUBLIC = ["/locked.css", "/locked.js"]
 ASSETS = ["/dashboard.css", "/dashboard.js", "/ladder.js"]
-LOCKED = ["/", "/events", "/conversation?id=1", "/nothing", *ASSETS]
+LOCKED = ["/", "/events", "/conversation?id=1", "/export.pcapng", "/metrics", "/nothing", *ASSETS]
 
 
 @pytest.fixture
@@ -151,3 +152,69 @@ def test_aConversationThatIsNotThere(world: World, query: str) -> None:
 
 def test_aBodyIsBounded(world: World) -> None:
     assert world.ask("/", "POST", body=b"x" * 10_000).status == 413
+
+
+# Files
+
+
+def test_aFileForWireshark(world: World) -> None:
+    """Of all conversations, or of those that are asked for; a whole section in either case."""
+    for service in ("calculator", "echo", "echo"):
+        talk(world.trace, begin(world.trace, service), (IN, service.encode()))
+    every = world.ask("/export.pcapng")
+    assert every.status == 200
+    assert b"content-type: application/x-pcapng" in every.head.lower()
+    assert b'filename="labnet.pcapng"' in every.head
+    for query, counts in (
+        ("", (1, 2)),
+        ("?service=echo", (0, 2)),
+        ("?service=echo/struct9&last=1", (0, 1)),
+        ("?text=%231", (1, 0)),
+        ("?peer=127.0.0.1:50000&state=open", (1, 2)),
+        ("?peer=192.0.2.1", (0, 0)),
+    ):
+        file = world.ask(f"/export.pcapng{query}").body
+        assert b"\x0a\x0d\x0d\x0a" in file[:20]
+        assert (_packets(file, b"calculator"), _packets(file, b"echo")) == counts
+
+
+def _packets(file: bytes, data: bytes) -> int:
+    """Segments that have this as their data: it is behind the end of a TCP header, and not in a comment."""
+    return len(re.findall(rb"\x50\x18.{6}" + data, file, re.DOTALL))
+
+
+@pytest.mark.parametrize("query", ["?peer=somebody", "?last=-1", "?last=%C2%B2", "?last=9999999999"])
+def test_aFileOfNothingThatMakesSense(world: World, query: str) -> None:
+    assert world.ask(f"/export.pcapng{query}").status == 400
+
+
+def test_aFileIsMadeAsItIsRead(world: World) -> None:
+    """A large one waits for its reader, and is given up when that leaves."""
+    for _ in range(40):
+        talk(world.trace, begin(world.trace, "echo"), *[(IN, b"x" * 16_000)] * 8)
+    slow = world.get("/export.pcapng")
+    assert len(slow.transport.value()) < 300_000
+    whole = slow.transport.readAll()
+    assert len(whole) > 40 * 8 * 16_000
+    gone = world.get("/export.pcapng")
+    gone.leave()
+    assert len(gone.transport.value()) < 300_000
+
+
+# Figures
+
+
+def test_figures(world: World) -> None:
+    pytest.importorskip("prometheus_client")
+    answer = world.ask(f"/metrics?token={TOKEN}", token=None)
+    assert answer.status == 200
+    assert b"text/plain" in answer.head
+    assert b"labnet_build_info" in answer.body
+    assert world.ask("/metrics", token=None).status == 401
+
+
+def test_figuresNeedTheirExtra(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labnet.net.exposition.available", lambda: False)
+    answer = world.ask("/metrics")
+    assert answer.status == 501
+    assert "labnet[metrics]" in answer.json["error"]

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,9 @@ class Tab:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self._browser = browser
-        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)
+        self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self.call("Page.navigate", url=url)
@@ -134,6 +136,26 @@ class Tab:
                 text = self.evaluate("document.body.innerText")
                 pytest.fail(f"never became true: {expression}\nThe page says:\n{text}", pytrace=False)
             self.evaluate("new Promise((done) => setTimeout(done, 20))")
+
+    def reload(self, expression: str) -> None:
+        """Load the page again, and wait until an expression is true in what it leads to."""
+        self.call("Page.reload")
+        deadline = time.monotonic() + PATIENCE
+        found = False
+        while not found and time.monotonic() < deadline:
+            # Meanwhile there may be another page, or none.
+            with suppress(AssertionError):
+                found = self.evaluate(f"new Promise((done) => setTimeout(() => done({expression}), 20))")
+        assert found, f"never became true: {expression}"
+
+    def close(self) -> None:
+        """Close it; what went wrong in it is known then."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
+
+    def forgive(self, text: str) -> None:
+        """Forget the problems so far that have this in them."""
+        self.evaluate("0")
+        self._browser.problems = [one for one in self._browser.problems if text not in one]
 
     def type(self, selector: str, text: str) -> None:
         """Write into a field as a person does, and press Enter."""
