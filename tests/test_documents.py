@@ -76,7 +76,7 @@ def test_theCommonOptionsAreAllInTheirTable() -> None:
         if isinstance(options.defaults.get(option), (int, float))
         else options.defaults.get(option, "the server's own")
         for option, arity in grammarOf(options).items()
-    } | {"json-logs": ""}
+    } | {"json-logs": "", "trace-file": "", "trace-redact": ""}
     rows = re.findall(
         r"^\| `--([\w-]+)[^`]*` \|(.*?)\|", RUNNING.read_text("utf-8").replace("\\|", "/"), re.MULTILINE
     )

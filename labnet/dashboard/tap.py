@@ -138,6 +138,7 @@ def makeService(options: Options) -> Dashboard:
     )
     for service, detail, relaying in options.watched:
         relaying.layers.trace = trace
+        relaying.layers.redaction, relaying.layers.looker = options.layers.redaction, options.layers.looker
         relays = relay.makeService(relaying)
         for listener in listeners(relays) if service else ():
             listener.serviceName, listener.detail = service, detail

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 __all__ = ["Arity", "ConfigError", "Document", "Grammar", "Section", "Setting", "argv", "parse", "pathOf"]
 
@@ -91,13 +92,15 @@ def argv(settings: tuple[Setting, ...]) -> list[str]:
     ]
 
 
-def parse(text: str, grammars: Mapping[str, Grammar]) -> Document:
+def parse(text: str, grammars: Mapping[str, Grammar], common: Grammar = MappingProxyType({})) -> Document:
     """
     Read a file.
 
     @param text: all of it.
     @param grammars: the options of each service that a table may name; their order is the order of
         the result.
+    @param common: those of them that may stand above the tables, too, and then hold for every table that
+        says nothing of its own.
     @raise ConfigError: it is not TOML, names no service, or a key or its type is not allowed. The
         values of options are not judged here: that is the service's own business.
     """
@@ -110,32 +113,42 @@ def parse(text: str, grammars: Mapping[str, Grammar]) -> Document:
     jsonLogs = tree.pop("json-logs", False)
     if not isinstance(jsonLogs, bool):
         raise ConfigError(f"json-logs: {_shown(jsonLogs)} is not {Arity.FLAG.value}")
+    everywhere = {
+        key: tuple(_read(key, key, tree.pop(key), arity)) for key, arity in common.items() if key in tree
+    }
     for name in tree:
         if name not in grammars:
-            raise ConfigError(f"{name}: no such service; allowed are {', '.join(grammars)}, and json-logs")
+            allowed = ", ".join((*grammars, *common))
+            raise ConfigError(f"{name}: no such service; allowed are {allowed}, and json-logs")
     sections = [
         section
         for name, grammar in grammars.items()
-        for section in _sections(name, tree.get(name, []), grammar)
+        for section in _sections(name, tree.get(name, []), grammar, everywhere)
     ]
     if not sections:
         raise ConfigError(f"names no service; allowed are {', '.join(grammars)}")
     return Document(tuple(sections), jsonLogs)
 
 
-def _sections(name: str, tables: object, grammar: Grammar) -> list[Section]:
+#: What stands above the tables, by key.
+_Everywhere = Mapping[str, tuple[Setting, ...]]
+
+
+def _sections(name: str, tables: object, grammar: Grammar, everywhere: _Everywhere) -> list[Section]:
     if isinstance(tables, dict):
-        return [Section(name, 0, _settings(name, tables, grammar))]
+        return [Section(name, 0, _settings(name, tables, grammar, everywhere))]
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{name}: {_shown(tables)} is not a table; write [{name}] or [[{name}]]")
-    several = len(tables) > 1
+    numbered = [(at if len(tables) > 1 else 0, table) for at, table in enumerate(tables, start=1)]
     return [
-        Section(name, at if several else 0, _settings(pathOf(name, at if several else 0), table, grammar))
-        for at, table in enumerate(tables, start=1)
+        Section(name, number, _settings(pathOf(name, number), table, grammar, everywhere))
+        for number, table in numbered
     ]
 
 
-def _settings(path: str, table: Mapping[str, object], grammar: Grammar) -> tuple[Setting, ...]:
+def _settings(
+    path: str, table: Mapping[str, object], grammar: Grammar, everywhere: _Everywhere
+) -> tuple[Setting, ...]:
     settings: list[Setting] = []
     for key, value in table.items():
         if key == "json-logs":
@@ -143,6 +156,9 @@ def _settings(path: str, table: Mapping[str, object], grammar: Grammar) -> tuple
         if key not in grammar:
             raise ConfigError(f"{path}.{key}: no such option; allowed are {', '.join(sorted(grammar))}")
         settings += _read(f"{path}.{key}", key, value, grammar[key])
+    for key, common in everywhere.items():
+        if key not in table:
+            settings += common
     return tuple(settings)
 
 

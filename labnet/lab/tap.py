@@ -5,6 +5,7 @@ C{twistd labnet}: the whole lab, or the part of it that a TOML file describes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -18,10 +19,26 @@ from labnet.lab.config import Arity, ConfigError, Document, Section, Setting, ar
 from labnet.lab.ports import PortOutOfRange, portOf, shifted, shiftedReference
 from labnet.lab.service import LabService, Part, table
 from labnet.net.console import Console
-from labnet.net.options import CommandOptions, ServerOptions, UsageError, logAsJSON, number
+from labnet.net.options import (
+    TRACE_FLAG,
+    TRACE_PARAMETERS,
+    CommandOptions,
+    ServerOptions,
+    UsageError,
+    logAsJSON,
+    number,
+)
 from labnet.net.trace import Trace
 
-__all__ = ["Options", "grammarOf", "makeService"]
+__all__ = ["TRACE_KEYS", "Options", "grammarOf", "makeService"]
+
+#: The keys that may stand above the tables, and then hold for all of them.
+TRACE_KEYS = {
+    "trace": Arity.FLAG,
+    "trace-file": Arity.VALUE,
+    "trace-bytes": Arity.VALUE,
+    "trace-redact": Arity.REPEATED,
+}
 
 #: The server that looks at the others.
 _DASHBOARD = "dashboard"
@@ -37,7 +54,7 @@ class Options(CommandOptions):
 
     entry: ClassVar[Entry] = entryFor("labnet", Kind.LAB)
 
-    synopsis = "[--config FILE.toml] [--only NAME,NAME] [--port-offset N] [--list]"
+    synopsis = "[--config FILE.toml] [--only NAME,NAME] [--port-offset N] [--list] [--trace]"
     longdesc = (
         "Every server of labnet at once, on its default ports on the loopback interface, or those that "
         "a TOML file names."
@@ -48,22 +65,29 @@ class Options(CommandOptions):
         ["only", None, None, "Run only these, separated by commas."],
         ["port-offset", None, 0, "Add this to every port the lab listens on.",
          number(int, "port-offset", -65_535, 65_535)],
+        *TRACE_PARAMETERS,
     ]  # fmt: skip
 
     optFlags = [
         ["list", None, "Print what would run and where, and exit."],
         ["json-logs", None, "Write the log as one JSON object a line."],
+        TRACE_FLAG,
     ]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self["trace-redact"] = []
         self.sections: tuple[Section, ...] = ()
         self.parts: tuple[Part, ...] = ()
+
+    def opt_trace_redact(self, expression: str) -> None:
+        """Hide what this regular expression finds in a trace, or only its groups. May be repeated."""
+        self["trace-redact"].append(expression)
 
     def postOptions(self) -> None:
         super().postOptions()  # type: ignore[no-untyped-call]
         document = self._document()
-        self.sections = self._chosen(document.sections)
+        self.sections = tuple(self._traced(section) for section in self._chosen(document.sections))
         self.parts = _parts(self.sections, self["port-offset"], self._where)
         if self["list"]:
             self._printList()
@@ -76,13 +100,28 @@ class Options(CommandOptions):
             return Document(tuple(Section(entry.name) for entry in servers()))
         try:
             text = Path(self["config"]).read_text(encoding="utf-8")
-            return parse(text, {entry.name: grammarOf(_tapOf(entry).Options()) for entry in servers()})
+            grammars = {entry.name: grammarOf(_tapOf(entry).Options()) for entry in servers()}
+            return parse(text, grammars, TRACE_KEYS)
         except OSError as error:
             raise UsageError(f"--config: {self['config']}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise UsageError(f"--config: {self['config']}: not UTF-8 at byte {error.start}") from error
         except ConfigError as error:
             raise UsageError(f"{self._where}{error}") from error
+
+    def _traced(self, section: Section) -> Section:
+        """The section, with what our own command line says of traces in place of what the file does."""
+        ours: list[Setting] = [Setting("trace-redact", one) for one in self["trace-redact"]]
+        ours += [
+            Setting(name, str(self[name]))
+            for name in ("trace-file", "trace-bytes")
+            if self[name] != self.defaults[name]
+        ]
+        if self["trace"]:
+            ours.append(Setting("trace"))
+        said = {setting.option for setting in ours}
+        kept = (setting for setting in section.settings if setting.option not in said)
+        return replace(section, settings=(*kept, *ours))
 
     @property
     def _where(self) -> str:

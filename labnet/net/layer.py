@@ -112,6 +112,10 @@ class Layer(Protocol):
         cast(Any, self.transport).startTLS(contextFactory, *normal)
         self._adopt()
 
+    def logPrefix(self) -> str:
+        """What Twisted's own log lines begin with: as without the layer."""
+        return _prefixOf(self.wrapped)
+
     @property
     def disconnecting(self) -> bool:
         """Whether the end was asked for."""
@@ -135,6 +139,9 @@ class LayerFactory(WrappingFactory):  # type: ignore[type-arg, unused-ignore]
     def buildProtocol(self, addr: IAddress | None) -> Any:
         protocol = self.wrappedFactory.buildProtocol(addr)
         return None if protocol is None else self.layer(protocol)
+
+    def logPrefix(self) -> str:
+        return _prefixOf(self.wrappedFactory)
 
     def layer(self, protocol: IProtocol) -> Layer:
         """The layer of one connection."""
@@ -178,6 +185,9 @@ class DatagramLayer(DatagramProtocol):
     def connectionRefused(self) -> None:
         self.wrapped.connectionRefused()
 
+    def logPrefix(self) -> str:
+        return _prefixOf(self.wrapped)
+
     # What the protocol does.
 
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
@@ -194,3 +204,8 @@ def innermost(protocol: IProtocol) -> IProtocol:
     while isinstance(protocol, Layer):
         protocol = protocol.wrapped
     return protocol
+
+
+def _prefixOf(wrapped: Any) -> str:
+    prefix = getattr(wrapped, "logPrefix", None)
+    return str(prefix()) if prefix is not None else type(wrapped).__name__

@@ -4,7 +4,7 @@ What stands between a service's transports and its protocols, without either kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from zope.interface import implementer
 from labnet.net.faulting import FaultSwitch, FaultyDatagrams, FaultyFactory
 from labnet.net.layer import innermost
 from labnet.net.redaction import Redaction
-from labnet.net.trace import Looker, Trace
+from labnet.net.trace import Bounds, Looker, Trace
 from labnet.net.tracing import Recorder, TracedDatagrams, TracedFactory
 
 __all__ = ["LayeredClientEndpoint", "LayeredEndpoint", "Layers"]
@@ -36,7 +36,7 @@ class Layers:
 
     They are looked at when the service begins to listen.
 
-    @ivar trace: records every connection; L{None}: nobody does.
+    @ivar trace: keeps what goes over every connection; L{None}: nobody does.
     @ivar redaction: what to hide of them in the trace; L{None}: what it always hides.
     @ivar faults: what is broken on purpose, of the connections that others make; turned on and off while
         the service runs. L{None}: nothing ever is.
@@ -47,6 +47,7 @@ class Layers:
     redaction: Redaction | None = None
     looker: Looker | None = None
     faults: FaultSwitch | None = None
+    _passing: Trace | None = field(default=None, init=False, repr=False)
 
     def around(
         self,
@@ -83,10 +84,14 @@ class Layers:
         return protocol
 
     def _recorder(self, clock: IReactorTime, service: str, detail: str, outgoing: bool) -> Recorder | None:
-        if self.trace is None:
+        trace = self.trace
+        if trace is None and self.looker is not None:
+            # What is only told need not be kept.
+            trace = self._passing = self._passing or Trace(Bounds(conversations=0, events=1))
+        if trace is None:
             return None
         return Recorder(
-            self.trace,
+            trace,
             clock,
             service,
             detail,

@@ -5,6 +5,7 @@ The options that every server shares, and the shape of every command line.
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -31,11 +32,17 @@ from labnet.net.faulting import FaultSwitch
 from labnet.net.faults import BadFaults, Faults
 from labnet.net.layers import LayeredEndpoint, Layers
 from labnet.net.limits import DatagramLimits, Limits
+from labnet.net.logfile import STANDARD_OUTPUT
 from labnet.net.logs import jsonLogObserver, processLog
 from labnet.net.passwords import BadPasswordFile, PasswordHash, parsePasswords
+from labnet.net.redaction import BadExpression, Redaction
 from labnet.net.sockets import SocketOptions
+from labnet.net.trace import Bounds
+from labnet.net.tracelog import lookerFor
 
 __all__ = [
+    "TRACE_FLAG",
+    "TRACE_PARAMETERS",
     "CommandOptions",
     "Listening",
     "ServerOptions",
@@ -90,6 +97,17 @@ def _faults(line: str) -> Faults:
         return Faults.parse(line)
     except BadFaults as error:
         raise ValueError(f"--faults: {error}") from error
+
+
+#: What is said of traces on the command line of each server, and of the lab.
+TRACE_FLAG: list[str | None] = [
+    "trace", None, "Write into the log what comes and goes on each connection, and how it ends.",
+]  # fmt: skip
+TRACE_PARAMETERS: list[list[Any]] = [
+    ["trace-file", None, None, "Like --trace, but into this file; - is standard output."],
+    ["trace-bytes", None, 64, "With --trace: bytes of each piece that are shown.",
+     number(int, "trace-bytes", 0, Bounds().pieceBytes)],
+]  # fmt: skip
 
 
 def optionsFirst(options: Options, arguments: Sequence[str] | None) -> list[str]:
@@ -249,13 +267,18 @@ class ServerOptions(CommandOptions):
         ["receive-buffer", None, 0, "SO_RCVBUF in bytes; 0: the system's choice.",
          number(int, "receive-buffer", 0, 2**31 - 1)],
         ["faults", None, "", "Break the network on purpose, for example cut=3 or delay=40ms.", _faults],
+        *TRACE_PARAMETERS,
     ]  # fmt: skip
 
-    optFlags = [["json-logs", None, "Write the log as one JSON object a line."]]
+    optFlags = [
+        ["json-logs", None, "Write the log as one JSON object a line."],
+        TRACE_FLAG,
+    ]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self["listen"] = []
+        self["trace-redact"] = []
         for name, value in self.suited.items():
             self[name] = self.defaults[name] = value
         self.listening: tuple[Listening, ...] = ()
@@ -268,10 +291,17 @@ class ServerOptions(CommandOptions):
         """
         self["listen"].append(description)
 
+    def opt_trace_redact(self, expression: str) -> None:
+        """
+        Hide what this regular expression finds in a trace, or only its groups. May be repeated.
+        """
+        self["trace-redact"].append(expression)
+
     def postOptions(self) -> None:
         super().postOptions()  # type: ignore[no-untyped-call]
         if self["faults"]:
             self.layers.faults = FaultSwitch(self["faults"])
+        self._readTrace()
         descriptions = self["listen"] or self.entry.endpoints
         try:
             self.listening = tuple(self._parse(description) for description in descriptions)
@@ -279,6 +309,22 @@ class ServerOptions(CommandOptions):
             raise UsageError(f"--listen: {error}") from error
         if self["json-logs"]:
             logAsJSON(self)
+
+    def _readTrace(self) -> None:
+        try:
+            redaction = Redaction.of(self["trace-redact"])
+        except BadExpression as error:
+            raise UsageError(f"--trace-redact: {error}") from error
+        name = self["trace-file"]
+        if name is not None and name != STANDARD_OUTPUT:
+            folder = os.path.dirname(os.path.abspath(name))
+            if os.path.isdir(name) or not name:
+                raise UsageError(f"--trace-file: {name!r} is not a file")
+            if not os.path.isdir(folder):
+                raise UsageError(f"--trace-file: {name}: there is no directory {folder}")
+        self.layers.redaction = redaction
+        if self["trace"] or name is not None:
+            self.layers.looker = lookerFor(name, self["trace-bytes"])
 
     def _parse(self, given: str) -> Listening:
         variant, description = "", given

@@ -74,7 +74,8 @@ class Conversation:
     """
     One connection, or what one UDP peer and one of our ports said to each other.
 
-    @ivar id: counts from 1 in its trace.
+    @ivar id: its number, which no other in its trace has; of a connection of our services it is that in
+        the log.
     @ivar service: the name in the catalogue.
     @ivar detail: which kind of it, or empty: a calculator's profile.
     @ivar transport: what it went over.
@@ -176,6 +177,7 @@ class Trace:
         outgoing: bool = False,
         redaction: Redaction | None = None,
         looker: Looker | None = None,
+        number: int = 0,
     ) -> Conversation:
         """
         A connection is there, or a UDP peer has sent its first datagram.
@@ -183,14 +185,15 @@ class Trace:
         @param at: seconds since the epoch.
         @param redaction: what to hide in this one, in place of what the trace hides.
         @param looker: told the events of this one, in addition to those who L{subscribe}.
+        @param number: its C{id}, unless another has that; 0 for the next.
         @return: what the events are added to; the first one, C{OPENED}, is there already.
         """
-        conversation = Conversation(
-            self._next, service, detail, transport, local, peer, at, secure, outgoing
-        )
+        if not number or number in self._all:
+            number = self._next
+        self._next = max(self._next, number + 1)
+        conversation = Conversation(number, service, detail, transport, local, peer, at, secure, outgoing)
         conversation.redaction = self.redaction if redaction is None else redaction
         conversation.looker = looker
-        self._next += 1
         self._all[conversation.id] = conversation
         self.add(conversation, Happening.OPENED, at)
         return conversation

@@ -30,6 +30,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import DatagramProtocol, connectionDone
 from twisted.python.failure import Failure
 
+from labnet.net.connection import newConnectionId
 from labnet.net.layer import DatagramLayer, Layer, LayerFactory, innermost
 from labnet.net.redaction import Redaction
 from labnet.net.tls import sentenceOf
@@ -78,9 +79,14 @@ class Recorder:
         self._looker = looker
 
     def begin(
-        self, transport: TransportName, local: tuple[str, int], peer: tuple[str, int], secure: bool
+        self,
+        transport: TransportName,
+        local: tuple[str, int],
+        peer: tuple[str, int],
+        secure: bool = False,
+        number: int = 0,
     ) -> Conversation:
-        """One more conversation."""
+        """One more conversation; its number is one that nothing else in this process has."""
         return self.trace.begin(
             *self._names,
             transport,
@@ -91,6 +97,7 @@ class Recorder:
             self._outgoing,
             self._redaction,
             self._looker,
+            number or newConnectionId(),
         )
 
     def add(self, conversation: Conversation, what: Happening, data: bytes = b"", note: str = "") -> None:
@@ -118,7 +125,8 @@ class TracedConnection(Layer):
         local, peer = transport.getHost(), transport.getPeer()
         kind: TransportName = "unix" if isinstance(local, UNIXAddress) else "tcp"
         secure = bool(ISSLTransport.providedBy(transport)) or hasattr(transport, "agreement")
-        self.conversation = self.recorder.begin(kind, _place(local), _place(peer), secure)
+        number = getattr(innermost(self.wrapped), "connectionId", 0)
+        self.conversation = self.recorder.begin(kind, _place(local), _place(peer), secure, number)
         super().makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
@@ -235,7 +243,7 @@ class TracedDatagrams(DatagramLayer):
         if len(self._peers) >= MOST_PEERS:
             _, (oldest, _) = self._peers.popitem(last=False)
             self.recorder.add(oldest, Happening.CLOSED, note=f"forgotten: more than {MOST_PEERS} peers")
-        conversation = self.recorder.begin("udp", _place(self.transport.getHost()), addr[:2], False)
+        conversation = self.recorder.begin("udp", _place(self.transport.getHost()), addr[:2])
         self._peers[addr] = (conversation, now)
         if self._sweep is None:
             self._sweep = self.recorder.clock.callLater(QUIET, self._sweepNow)

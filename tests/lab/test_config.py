@@ -81,6 +81,27 @@ def test_theLogIsTheLabs() -> None:
     assert mistake('json-logs = "yes"\n[discovery]\n') == "json-logs: 'yes' is not true or false"
 
 
+COMMON = {"modulo": Arity.FLAG, "listen": Arity.REPEATED}
+
+
+def test_whatStandsAboveTheTablesHoldsForAll() -> None:
+    """For each that says nothing of its own; a table may say no."""
+    text = 'modulo = true\n[[calculator]]\nprofile = "net"\n[[calculator]]\nmodulo = false\n'
+    first, second = parse(text, GRAMMARS, COMMON).sections
+    assert argv(first.settings) == ["--profile=net", "--modulo"]
+    assert argv(second.settings) == []
+    text = 'listen = ["tcp:1", "tcp:2"]\n[discovery]\n'
+    (section,) = parse(text, GRAMMARS, COMMON).sections
+    assert argv(section.settings) == ["--listen=tcp:1", "--listen=tcp:2"]
+
+
+def test_aMistakeAboveTheTables() -> None:
+    with pytest.raises(ConfigError, match=r"^modulo: 1 is not true or false$"):
+        parse("modulo = 1\n[discovery]\n", GRAMMARS, COMMON)
+    with pytest.raises(ConfigError, match=r"^modul: .* calculator, modulo, listen, and json-logs$"):
+        parse("modul = true\n[discovery]\n", GRAMMARS, COMMON)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

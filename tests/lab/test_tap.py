@@ -15,7 +15,8 @@ from twisted.python.usage import Options as AnyOptions
 import labnet.lab
 from labnet.calculator.tap import Options as CalculatorOptions
 from labnet.catalogue import servers
-from labnet.lab.config import Arity
+from labnet.discovery.tap import Options as DiscoveryOptions
+from labnet.lab.config import Arity, argv
 from labnet.lab.tap import Options, grammarOf, makeService
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.options import UsageError
@@ -304,3 +305,32 @@ def test_jsonLogsForTheWholeLab(lab: Path, way: str) -> None:
 def test_theServiceHasTheParts() -> None:
     parsed = options("--only", "discovery")
     assert makeService(parsed).parts == parsed.parts
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "traced"),
+    [
+        ("[discovery]\n[calculator]\n", [], {}),
+        ("trace = true\n[discovery]\n[calculator]\n", [], {"discovery": 64, "calculator": 64}),
+        ("trace = true\n[discovery]\n[calculator]\ntrace = false\n", [], {"discovery": 64}),
+        ("trace-bytes = 9\n[discovery]\n[calculator]\ntrace = true\n", [], {"calculator": 9}),
+        ("[discovery]\n[calculator]\n", ["--trace"], {"discovery": 64, "calculator": 64}),
+        (
+            "trace = true\ntrace-bytes = 9\n[discovery]\n[calculator]\n",
+            ["--trace-bytes", "5", "--trace-redact", "x"],
+            {"discovery": 5, "calculator": 5},
+        ),
+    ],
+)
+def test_whoIsTraced(lab: Path, text: str, arguments: list[str], traced: dict[str, int]) -> None:
+    """Each by its own table; all by what stands above the tables, or on the command line, which wins."""
+    lab.write_text(text)
+    parsed = options("--config", str(lab), *arguments)
+    found = {}
+    for section in parsed.sections:
+        service = {"discovery": DiscoveryOptions, "calculator": CalculatorOptions}[section.service]()
+        service.parseOptions(argv(section.settings))
+        if service.layers.looker is not None:
+            found[section.service] = service["trace-bytes"]
+        assert service["trace-redact"] == arguments[3:]
+    assert found == traced

@@ -12,8 +12,9 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 
+from labnet.net.logfile import LogFile
 from labnet.net.service import CannotStart
-from labnet.proxy.accesslog import AccessLog, LogFile, LoggedJournal
+from labnet.proxy.accesslog import AccessLog, LoggedJournal
 from labnet.proxy.journal import Record
 from tests.proxy.records import record
 
