@@ -123,9 +123,12 @@
     }]];
     for (const [name, rows] of groups) {
       const total = rows.reduce((sum, row) => sum + handled(row), 0);
-      keyed.push([`${name}|`, JSON.stringify([rows.length, open(rows), total, rows[0].address]), (item) => {
+      const faults = rows.find((row) => row.faults)?.faults || "";
+      keyed.push([`${name}|`, JSON.stringify([rows.length, open(rows), total, rows[0].address, faults]), (item) => {
         item.className = "service";
-        item.replaceChildren(make("b", "", name), count(open(rows)),
+        const mark = faults ? make("span", "tag", "faults") : "";
+        if (mark) mark.title = faults;
+        item.replaceChildren(make("span", "", make("b", "", name), mark), count(open(rows)),
           make("span", "faint", rows.length > 1 ? counted(rows.length, "listener") : shortly(rows[0].address)),
           make("span", "faint right", total ? `${total.toLocaleString("en")} so far` : ""));
       }]);
@@ -281,6 +284,58 @@
       const told = state.panels[name];
       by(`tab-${name}`).hidden = told === undefined;
       if (told !== undefined && !by(name).hidden) by(name).replaceChildren(...fill(told).filter(Boolean));
+    }
+    by("tab-faults").hidden = !state.panels.faults;
+    if (state.panels.faults) showFaults(state.panels.faults);
+  };
+
+  // Faults: a form for each switch, which is not touched while somebody types.
+
+  const switches = new Map();
+
+  const addSwitch = ({ number, service, where }) => {
+    const form = make("form", "switch");
+    const input = make("input", "");
+    input.setAttribute("aria-label", `Faults of ${service}`);
+    input.setAttribute("list", "examples");
+    input.placeholder = "for example cut=3 delay=40ms";
+    input.maxLength = 1000;
+    input.spellcheck = false;
+    input.autocomplete = "off";
+    const off = make("button", "", "Off");
+    off.type = "button";
+    const on = make("button", "", "Break it");
+    on.type = "submit";
+    const now = make("p", "now faint");
+    const problem = make("p", "problem");
+    problem.setAttribute("role", "alert");
+    form.append(make("h3", "", service, " ", make("span", "faint", where.map(shortly).join("  "))),
+      make("div", "row", input, on, off), now, problem);
+    const turn = async (line) => {
+      problem.textContent = "";
+      try {
+        const answer = await ask(`faults?number=${number}`, { method: "POST", body: line });
+        said((await answer.json()).line);
+      } catch (failure) {
+        problem.textContent = failure.message;
+        input.focus();
+      }
+    };
+    const said = (line) => {
+      now.textContent = line ? `On, for connections from now on: ${line}` : "";
+      form.classList.toggle("on", Boolean(line));
+      off.disabled = !line;
+    };
+    form.addEventListener("submit", (event) => { event.preventDefault(); turn(input.value); });
+    off.addEventListener("click", () => turn(""));
+    by("switches").append(form);
+    switches.set(number, said);
+  };
+
+  const showFaults = (rows) => {
+    for (const row of rows) {
+      if (!switches.has(row.number)) addSwitch(row);
+      switches.get(row.number)(row.line);
     }
   };
 

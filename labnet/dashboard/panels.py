@@ -13,11 +13,14 @@ from typing import Protocol
 from labnet.chat.server import LiveRoom
 from labnet.dashboard.wire import plain
 from labnet.discovery.registry import Registry
+from labnet.net.faulting import FaultSwitch
+from labnet.net.faults import Faults
+from labnet.net.layers import LayeredEndpoint
 from labnet.net.service import DatagramListener, Listener, StreamListener
 from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.journal import Journals, Record
 
-__all__ = ["MOST", "Decisions", "Members", "Panel", "Registered"]
+__all__ = ["MOST", "Decisions", "Members", "Panel", "Registered", "Switches", "switchOf"]
 
 #: So many things are shown of each kind.
 MOST = 100
@@ -132,6 +135,61 @@ class Members:
             for member in islice(room, MOST)
         ]
         return {"total": sum(map(len, found)), "members": members[:MOST]}
+
+
+class Switches:
+    """
+    What is broken on purpose. Each service has a switch, which all its listeners share.
+    """
+
+    name = "faults"
+
+    def told(self, listeners: Sequence[Listener], now: float) -> object:
+        """A row for each switch: its number, its listeners, and its line, or empty."""
+        rows = [
+            {
+                "number": number,
+                "service": shared[0].serviceName,
+                "where": [one.address for one in shared if one.port is not None],
+                "line": str(switch.current or ""),
+            }
+            for number, (switch, shared) in enumerate(_switches(listeners))
+        ]
+        return rows or None
+
+    def turn(self, listeners: Iterable[Listener], number: int, line: str) -> str:
+        """
+        Turn a switch, for the connections that begin from now on.
+
+        @param number: which one.
+        @param line: as for C{--faults}; empty for none.
+        @return: the line that is in force now, with its seed.
+        @raise labnet.net.faults.BadFaults: it says nothing that can be done.
+        @raise LookupError: there is no such switch.
+        """
+        switch = _switches(listeners)[number][0]
+        switch.set(Faults.parse(line) if line.strip() else None)
+        return str(switch.current or "")
+
+
+def switchOf(listener: Listener) -> FaultSwitch | None:
+    """What says which faults a listener has, if there is anything that does."""
+    if isinstance(listener, StreamListener):
+        endpoint = listener.endpoint
+        return endpoint.layers.faults if isinstance(endpoint, LayeredEndpoint) else None
+    if isinstance(listener, DatagramListener) and listener.where.layers is not None:
+        return listener.where.layers.faults
+    return None
+
+
+def _switches(listeners: Iterable[Listener]) -> list[tuple[FaultSwitch, list[Listener]]]:
+    """Each switch once, with its listeners, in their order."""
+    shared: dict[FaultSwitch, list[Listener]] = {}
+    for listener in listeners:
+        switch = switchOf(listener)
+        if switch is not None:
+            shared.setdefault(switch, []).append(listener)
+    return list(shared.items())
 
 
 def _unique(found: Iterable[object]) -> list[object]:

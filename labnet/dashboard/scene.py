@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from labnet.dashboard.panels import Panel
+from labnet.dashboard.panels import Panel, Switches, switchOf
 from labnet.dashboard.selection import whereOf
 from labnet.dashboard.wire import plain
 from labnet.net.service import DatagramListener, Listener, StreamListener
@@ -25,6 +25,7 @@ class Scene:
     @param trace: what went over their connections.
     @param found: the listeners that there are now.
     @param panels: what else there is to see.
+    @ivar switches: what is broken on purpose.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class Scene:
     ) -> None:
         self.trace = trace
         self._found = found
-        self._panels = tuple(panels)
+        self.switches = Switches()
+        self._panels = (*panels, self.switches)
 
     def listeners(self) -> list[Listener]:
         """All there are now, also those that do not listen."""
@@ -72,6 +74,9 @@ def _row(listener: Listener) -> dict[str, object]:
         }
     elif isinstance(listener, DatagramListener):
         row |= {"answered": listener.protocol.answered, "dropped": listener.protocol.dropped.total}
+    switch = switchOf(listener)
+    if switch is not None and switch.current is not None:
+        row["faults"] = plain(str(switch.current))
     return row
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.dashboard.server import Dashboard
 from labnet.net.endpoints import DatagramAddress
+from labnet.net.faulting import FaultSwitch
 from labnet.net.hosts import BadHost, plainHost
 from labnet.net.layers import LayeredEndpoint
 from labnet.net.options import ServerOptions, UsageError, number
@@ -124,7 +125,7 @@ class Options(ServerOptions):
 def makeService(options: Options) -> Dashboard:
     """
     The dashboard as a service. It shows what is in C{options.layers.trace}, or else a trace of its own; its
-    own connections are in neither.
+    own connections are in neither, and nothing breaks them: C{--faults} is for what is watched.
     """
     trace = options.layers.trace or Trace()
     dashboard = Dashboard(
@@ -139,6 +140,7 @@ def makeService(options: Options) -> Dashboard:
     for service, detail, relaying in options.watched:
         relaying.layers.trace = trace
         relaying.layers.redaction, relaying.layers.looker = options.layers.redaction, options.layers.looker
+        relaying.layers.faults = options.layers.faults or FaultSwitch()
         relays = relay.makeService(relaying)
         for listener in listeners(relays) if service else ():
             listener.serviceName, listener.detail = service, detail

@@ -24,6 +24,7 @@ from labnet.dashboard.export import Download, asked
 from labnet.dashboard.selection import Selection
 from labnet.dashboard.viewers import Viewers
 from labnet.net import exposition, figures, pcapng
+from labnet.net.faults import BadFaults
 from labnet.net.limits import Limits
 from labnet.net.site import SiteFactory
 from labnet.net.sockets import SocketOptions
@@ -84,6 +85,7 @@ class Pages(Resource):
             b"/events": {b"GET": self._events},
             b"/conversation": {b"GET": self._conversation},
             b"/export.pcapng": {b"GET": self._export},
+            b"/faults": {b"POST": self._faults},
             b"/metrics": {b"GET": self._metrics},
         }
         for path, kind in (_ASSETS | _PUBLIC).items():
@@ -161,6 +163,21 @@ class Pages(Resource):
         request.setHeader(b"Content-Disposition", b'attachment; filename="labnet.pcapng"')
         Download(request, pcapng.write(found))
         return NOT_DONE_YET
+
+    def _faults(self, request: Any) -> bytes:
+        try:
+            line = request.content.read().decode()
+            found = self.viewers.scene.listeners()
+            now = self.viewers.scene.switches.turn(found, _number(request, b"number"), line)
+        except UnicodeDecodeError:
+            return _answer(request, 400, {"error": "A line of faults is UTF-8 text."})
+        except BadFaults as error:
+            return _answer(request, 400, {"error": f"{error}."})
+        except LookupError:
+            return _answer(
+                request, 404, {"error": "There is no such switch any more; load the page again."}
+            )
+        return _answer(request, 200, {"line": now})
 
     def _metrics(self, request: Any) -> bytes:
         if not exposition.available():

@@ -19,6 +19,7 @@ from labnet.lab.config import Arity, ConfigError, Document, Section, Setting, ar
 from labnet.lab.ports import PortOutOfRange, portOf, shifted, shiftedReference
 from labnet.lab.service import LabService, Part, table
 from labnet.net.console import Console
+from labnet.net.faulting import FaultSwitch
 from labnet.net.options import (
     TRACE_FLAG,
     TRACE_PARAMETERS,
@@ -231,6 +232,9 @@ def _part(section: Section, offset: int, moving: frozenset[tuple[str, int]], tra
             late = tuple(Setting(option, value) for option, value in filled.items())
             options.parseOptions(argv(settings + late))
         options.layers.trace = trace
+        if trace is not None and options.layers.faults is None:
+            # So that somebody can turn them on.
+            options.layers.faults = FaultSwitch()
         return cast(IService, tap.makeService(options))
 
     return Part(

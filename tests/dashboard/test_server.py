@@ -4,6 +4,7 @@ The dashboard as a service: what it finds around it, and the line in the log tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from labnet.chat import tap as chat
 from labnet.dashboard.server import Dashboard
 from labnet.discovery import tap as discovery
 from labnet.discovery.wire import Address
+from labnet.net.faulting import FaultSwitch
+from labnet.net.faults import BadFaults
 from labnet.net.options import ServerOptions
 from labnet.net.service import Listener, StreamListener, listeners
 from labnet.net.trace import Trace
@@ -93,12 +96,13 @@ def test_theLogLeadsToIt(logged: list[str], endpoint: str, secure: bool, url: st
 class House:
     """A dashboard beside the services that it looks at."""
 
-    def __init__(self, *taps: Any) -> None:
+    def __init__(self, *taps: Any, faults: bool = False) -> None:
         self.reactor = Reactor()
         self.all = MultiService()
         for tap in taps:
             options: ServerOptions = tap.Options()
             options.parseOptions([])
+            options.layers.faults = FaultSwitch() if faults else None
             tap.makeService(options).setServiceParent(self.all)
         self.dashboard = Dashboard(self.reactor, Trace(), "secret")
         self.dashboard.others = self.all
@@ -167,3 +171,44 @@ def test_theChatRoom(house: House) -> None:
 def test_panelsAreOnlyOfWhatRuns() -> None:
     house = House()
     assert house.panels() == {}
+
+
+# Faults
+
+
+@pytest.fixture
+def breakable(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house whose services can be broken."""
+    reactor = Reactor()
+    monkeypatch.setattr("labnet.net.options.globalReactor", lambda: reactor)
+    house = House(discovery, chat, faults=True)
+    house.all.startService()
+    yield house
+    house.all.stopService()
+
+
+def test_faultsAreSwitched(breakable: House) -> None:
+    """Of all listeners of a service at once; the line in force has a seed, and is beside its listeners."""
+    told = breakable.panels()["faults"]
+    assert [(row["number"], row["service"], len(row["where"]), row["line"]) for row in told] == [
+        (0, "discovery", 1, ""),
+        (1, "chat", 4, ""),
+    ]
+    scene = breakable.dashboard.scene
+    line = scene.switches.turn(scene.listeners(), 1, "cut=3")
+    assert re.fullmatch(r"seed=\d+; cut=3/1ms", line)
+    assert [row["line"] for row in breakable.panels()["faults"]] == ["", line]
+    assert [row.get("faults") for row in scene.services()] == [None, *[line] * 4]
+    assert scene.switches.turn(scene.listeners(), 1, " ") == ""
+    assert [row["line"] for row in breakable.panels()["faults"]] == ["", ""]
+
+
+def test_faultsThatAreNone(breakable: House) -> None:
+    """Nothing is changed by a line that is mistaken, or for a switch that is not there."""
+    scene = breakable.dashboard.scene
+    scene.switches.turn(scene.listeners(), 0, "seed=1; drop=#1")
+    with pytest.raises(BadFaults):
+        scene.switches.turn(scene.listeners(), 0, "dorp=#1")
+    with pytest.raises(LookupError):
+        scene.switches.turn(scene.listeners(), 2, "cut=1")
+    assert [row["line"] for row in breakable.panels()["faults"]] == ["seed=1; drop=#1", ""]

@@ -8,8 +8,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 
+from labnet.net.connection import ServiceFactory
+from labnet.net.faulting import FaultSwitch
+from labnet.net.layers import LayeredEndpoint, Layers
+from labnet.net.service import StreamListener
 from labnet.net.trace import Happening
 from tests.dashboard.pages import TOKEN, World
 from tests.dashboard.traces import IN, REQUEST, begin, talk
@@ -199,6 +205,41 @@ def test_aFileIsMadeAsItIsRead(world: World) -> None:
     gone = world.get("/export.pcapng")
     gone.leave()
     assert len(gone.transport.value()) < 300_000
+
+
+# Faults
+
+
+def test_faultsNeedTheTokenInTheHead(world: World) -> None:
+    switch = breakable(world)
+    assert world.ask(f"/faults?number=0&token={TOKEN}", "POST", token=None, body=b"cut=3").status == 401
+    assert world.ask("/faults?number=0").status == 405
+    assert switch.current is None
+
+
+def test_faults(world: World) -> None:
+    """Turned on and off; what is mistaken is said with its place, and changes nothing."""
+    switch = breakable(world)
+    answer = world.ask("/faults?number=0", "POST", body=b"seed=7; cut=3")
+    assert (answer.status, answer.json) == (200, {"line": "seed=7; cut=3/1ms"})
+    for body, sentence in ((b"dely=40ms", "did you mean delay?"), (b"\xff", "UTF-8")):
+        answer = world.ask("/faults?number=0", "POST", body=body)
+        assert answer.status == 400
+        assert sentence in answer.json["error"]
+    assert world.ask("/faults?number=1", "POST", body=b"cut=3").status == 404
+    assert str(switch.current) == "seed=7; cut=3/1ms"
+    assert world.ask("/faults?number=0", "POST").json == {"line": ""}
+    assert switch.current is None
+
+
+def breakable(world: World) -> FaultSwitch:
+    """One listener with a switch."""
+    switch = FaultSwitch()
+    reactor = MemoryReactorClock()
+    endpoint = serverFromString(reactor, "tcp:1")
+    layered = LayeredEndpoint(endpoint, Layers(faults=switch), reactor)
+    world.listeners.append(StreamListener("echo", layered, ServiceFactory(world.clock)))
+    return switch
 
 
 # Figures

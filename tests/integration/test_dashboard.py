@@ -331,3 +331,34 @@ def test_inFrontOfAnybodysServer(tmp_path: Path, chromium: Browser) -> None:
             page.close()
         student.process.kill()
         student.wait()
+
+
+def test_breakingTheNetwork(lab: Twistd, page: Page) -> None:
+    """
+    A mistake is explained where it was made; what is broken is marked, happens to connections that begin
+    afterwards, and is in their conversations; then it is over.
+    """
+    echo = "[...document.querySelectorAll('.switch')].find((form) => form.innerText.startsWith('echo'))"
+    field = f"{echo}.querySelector('input')"
+    page.evaluate("document.getElementById('tab-faults').click()")
+    page.waitFor(f"{echo} !== undefined")
+    page.evaluate(f"{field}.id = 'echo-faults'")
+    page.type("#echo-faults", "out: ct=2")
+    page.waitFor(f"{echo}.querySelector('[role=alert]').innerText.includes('did you mean cut?')")
+    page.evaluate(f"{field}.value = ''")
+    page.type("#echo-faults", "out: cut=2")
+    page.waitFor(f"/On, .*seed=\\d+; out: cut=2/.test({echo}.innerText)")
+    page.waitFor("document.querySelector('#services .tag')?.innerText === 'faults'")
+    assert page.evaluate(f"{echo}.querySelector('[role=alert]').innerText") == ""
+    with socket.create_connection(("127.0.0.1", lab.port("echo (raw)"))) as client:
+        client.sendall(b"hello")
+        assert client.recv(5, socket.MSG_WAITALL) == b"hello"
+        page.choose(f":{client.getsockname()[1]}")
+        page.waitFor("document.querySelectorAll('.written').length === 3")
+        assert page.evaluate("document.querySelectorAll('.rung.fault').length") > 0
+    page.evaluate(f"{echo}.querySelector('button[type=button]').click()")
+    page.waitFor("document.querySelector('#services .tag') === null")
+    with socket.create_connection(("127.0.0.1", lab.port("echo (raw)"))) as client:
+        client.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+    page.forgive("400")
