@@ -321,6 +321,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "Tries every way around a filtering proxy, and tells what got through.",
     ),
     Entry(
+        "check",
+        Kind.CLIENT,
+        "labnet.check.clienttap",
+        (),
+        "Examines anyone's server or client, and names its mistakes: labnet check",
+    ),
+    Entry(
         "authority",
         Kind.CLIENT,
         "labnet.authority.clienttap",

@@ -1,0 +1,274 @@
+"""
+C{labnet check} and C{twistd labnet-check-client}: examine anyone's server or client.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from labnet.catalogue import Entry, Kind, entryFor
+from labnet.check.contracts import contractFor, contracts
+from labnet.check.examination import Planned, Settings, examine
+from labnet.check.jsonreport import asObject
+from labnet.check.scenario import Contract, Scenario, Side
+from labnet.check.stage import Limits
+from labnet.check.textreport import asText, listing
+from labnet.check.verdict import Outcome, Subject, Verdict
+from labnet.net.console import Console
+from labnet.net.endpoints import LOOPBACK, isHost
+from labnet.net.options import CommandOptions, UsageError, choice, globalReactor, number, optionsFirst
+from labnet.net.outcome import ExitStatus
+from labnet.net.service import ClientService
+from labnet.net.terminal import Progress
+
+__all__ = ["FORMATS", "Options", "makeService", "run"]
+
+FORMATS: dict[str, Callable[[Verdict], str]] = {
+    "text": asText,
+    "json": lambda verdict: json.dumps(asObject(verdict), indent=1),
+}
+
+
+class Options(CommandOptions):
+    """The options of the examiner."""
+
+    synopsis = "SERVICE (--server ENDPOINT | --client) [options] [-- COMMAND ...]"
+    longdesc = (
+        "Examines a server, anybody's: labnet check calculator --server tcp:127.0.0.1:9000. Or a client: "
+        "labnet check "
+        "calculator --client -- python3 client.py {host} {port}. With a command behind --server it starts "
+        "the server "
+        "itself; {host} and {port} are replaced. Status 0: everything passed; 1: something failed. "
+        "Services: "
+        + ", ".join(contracts()) + "."
+    )  # fmt: skip
+
+    entry: ClassVar[Entry] = entryFor("check", Kind.CLIENT)
+
+    optParameters = [
+        ["server", "s", None, "The server, tcp:HOST:PORT or udp:HOST:PORT; port 0 for a free one."],
+        ["port", "p", 0, "With --client: where we listen, for a client with a fixed port; 0 for free ones.",
+         number(int, "port", 0, 65_535)],
+        ["transport", None, None, "With --client: tcp or udp.", choice("transport", ("tcp", "udp"))],
+        ["variant", "v", None, "Which kind of the service: a calculator's profile, an echo's style."],
+        ["profile", None, None, "The same as --variant."],
+        ["style", None, None, "The same as --variant."],
+        ["format", "f", "text", f"The report: {', '.join(FORMATS)}.", choice("format", FORMATS)],
+        ["output", "o", None, "Write the report to this file."],
+        ["input", "i", None, "With --client: a file that is typed into its standard input."],
+        ["seed", None, None, "The number that the dice are thrown with; a new one if not given.",
+         number(int, "seed", 0)],
+        ["contract", "c", None, "A teacher's file (TOML): what is left out, counts more, or comes on top."],
+        ["timeout", "t", 5.0, "Seconds that is waited for any one thing.",
+         number(float, "timeout", 0.05, 600.0)],
+        ["idle", None, 1.0, "Seconds that a program we have started may sleep before it counts as hung.",
+         number(float, "idle", 0.05, 600.0)],
+        ["again", None, 1, "How often a scenario is run again before it has failed.",
+         number(int, "again", 0, 100)],
+        ["at-once", None, 4, "Clients that are started at the same time.", number(int, "at-once", 1, 64)],
+    ]  # fmt: skip
+
+    optFlags = [
+        ["client", None, "Examine a client: the command behind -- is started once for each scenario."],
+        ["list", None, "List the scenarios, and run none."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self["only"] = []
+        self["skip"] = []
+        self.contract: Contract | None = None
+        self.command: tuple[str, ...] = ()
+        self.side = Side.SERVER
+        self.transport = "tcp"
+        self.variant = ""
+        self.address = (LOOPBACK, 0)
+        self.plan: tuple[Planned, ...] = ()
+        self.seed = 0
+        self.typed: bytes | None = b""
+
+    def opt_only(self, names: str) -> None:
+        """
+        Only these scenarios, or topics, with commas between them. May be repeated.
+        """
+        self["only"] += names.split(",")
+
+    def opt_skip(self, names: str) -> None:
+        """
+        Leave out these scenarios, or topics. May be repeated.
+        """
+        self["skip"] += names.split(",")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Options may stand anywhere before C{--}."""
+        super().parseOptions(optionsFirst(self, options))
+
+    def parseArgs(self, service: str = "", *command: str) -> None:
+        self["service"] = service
+        self.command = command
+
+    def postOptions(self) -> None:
+        super().postOptions()  # type: ignore[no-untyped-call]
+        if not self["service"]:
+            # The defaults alone are no examination: 'labnet check' says what there is.
+            if self["server"] or self["client"]:
+                raise UsageError(f"which service? There are {', '.join(contracts())}")
+            return
+        try:
+            self.contract = contractFor(self["service"])
+        except KeyError:
+            raise UsageError(
+                f"there is no contract for {self['service']!r}; there are {', '.join(contracts())}"
+            ) from None
+        self.side = Side.CLIENT if self["client"] else Side.SERVER
+        self._parseVariant(self.contract)
+        self._parseWhere(self.contract)
+        self._parseCommand()
+        self.seed = self["seed"] if self["seed"] is not None else secrets.randbelow(10**6)
+        self.plan = self._chosen(self.contract)
+
+    def _parseVariant(self, contract: Contract) -> None:
+        given = [self[name] for name in ("variant", "profile", "style") if self[name] is not None]
+        if len(set(given)) > 1:
+            raise UsageError("--variant, --profile and --style are one option: use one of them")
+        self.variant = given[0] if given else (contract.variants[0] if contract.variants else "")
+        if given and self.variant not in contract.variants:
+            there = (
+                f"is none of {', '.join(contract.variants)}" if contract.variants else "is not needed here"
+            )
+            raise UsageError(f"--variant: {self.variant!r} {there}")
+
+    def _parseWhere(self, contract: Contract) -> None:
+        if self["client"]:
+            if self["server"]:
+                raise UsageError("--server and --client: one of them")
+            known = {
+                name for one in contract.scenarios if one.side is Side.CLIENT for name in one.transports
+            }
+            self.transport = self["transport"] or ("udp" if known == {"udp"} else "tcp")
+            self.address = (LOOPBACK, self["port"])
+            return
+        if self["server"] is None:
+            if self["list"]:
+                self.transport = self["transport"] or "tcp"
+                return
+            raise UsageError("--server ENDPOINT or --client: who is examined?")
+        transport, _, rest = self["server"].partition(":")
+        host, _, port = rest.rpartition(":")
+        host = host.strip("[]").replace("\\:", ":")
+        lowest = 0 if self.command else 1
+        if transport not in ("tcp", "udp") or not host or not isHost(host) or not (
+            port.isascii() and port.isdigit() and lowest <= int(port[:6]) <= 65_535
+        ):  # fmt: skip
+            raise UsageError(
+                f"--server: {self['server']!r} is not of the form tcp:HOST:PORT or udp:HOST:PORT"
+            )
+        self.transport, self.address = transport, (host, int(port))
+
+    def _parseCommand(self) -> None:
+        if self["list"]:
+            return
+        if self["client"] and not self.command:
+            raise UsageError(
+                "--client: what starts it? Write it behind --: -- python3 client.py {host} {port}"
+            )
+        if self.command and shutil.which(self.command[0]) is None:
+            raise UsageError(f"there is no program {self.command[0]!r}")
+        if self.side is Side.SERVER and self.command and self.address[1] == 0 and not any(
+            "{port}" in word for word in self.command
+        ):  # fmt: skip
+            raise UsageError("--server: port 0 goes with {port} in the command")
+        self.typed = None if self.contract is not None and self.contract.interactive else b""
+        if self["input"] is not None:
+            try:
+                self.typed = Path(self["input"]).read_bytes()
+            except OSError as error:
+                raise UsageError(f"--input: {self['input']}: {error.strerror}") from error
+
+    def _chosen(self, contract: Contract) -> tuple[Planned, ...]:
+        scenarios = contract.chosen(self.side, self.transport, self.variant)
+        if not scenarios:
+            raise UsageError(
+                f"the contract of {contract.service} has nothing for a {self.side.value} over "
+                f"{self.transport}"
+            )
+        known = {word for one in contract.scenarios for word in (one.name, one.topic.word)}
+        for option in ("only", "skip"):
+            for word in self[option]:
+                if word not in known:
+                    raise UsageError(
+                        f"--{option}: there is no scenario and no topic {word!r}; --list has them all"
+                    )
+
+        def named(scenario: Scenario, words: Sequence[str]) -> bool:
+            return scenario.name in words or scenario.topic.word in words
+
+        started = bool(self.command) or self["list"]
+        return tuple(
+            Planned(scenario, scenario.weight)
+            for scenario in scenarios
+            if (not self["only"] or named(scenario, self["only"])) and not named(scenario, self["skip"])
+            if started or not scenario.restarts
+        )
+
+    @property
+    def what(self) -> str:
+        """Who is examined, as text."""
+        return shlex.join(self.command) if self.command else str(self["server"])
+
+    def settings(self) -> Settings:
+        """How it is examined."""
+        return Settings(
+            self.side, self.transport, self.variant, self.address, self.command, self.typed, self.seed,
+            self["again"], self["at-once"],
+            Limits(self["timeout"], min(self["idle"], self["timeout"]), scenario=max(60.0, 12 *
+            self["timeout"])),
+        )  # fmt: skip
+
+
+async def run(reactor: Any, options: Options, console: Console) -> int:
+    """Examine, print the report, and return the exit status."""
+    contract = options.contract
+    if contract is None:
+        console.say("\n".join(contracts()))
+        return ExitStatus.OK
+    if options["list"]:
+        console.say(listing(planned.scenario for planned in options.plan))
+        return ExitStatus.OK
+    startedAt = reactor.seconds()
+    with Progress(sys.__stderr__ or io.StringIO(), "scenarios", len(options.plan), size=False) as progress:
+        findings = await examine(reactor, options.plan, options.settings(), progress.reached)
+    subject = Subject(
+        contract.service, options.side, options.variant, options.transport, options.what, options.seed
+    )
+    verdict = Verdict(subject, findings, seconds=reactor.seconds() - startedAt, version=version("labnet"))
+    _tell(console, options, verdict)
+    if any(finding.outcome is Outcome.BROKEN for finding in findings):
+        return ExitStatus.BUG
+    return ExitStatus.OK if verdict.passed else ExitStatus.ANSWERED_ERROR
+
+
+def _tell(console: Console, options: Options, verdict: Verdict) -> None:
+    path, form = options["output"], options["format"]
+    if path is None or path == "-":
+        colour = form == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        console.say(asText(verdict, colour=True) if colour else FORMATS[form](verdict))
+        return
+    Path(path).write_text(FORMATS[form](verdict) + "\n", "utf-8")
+    console.say(asText(verdict, detailed=False).splitlines()[-1])
+
+
+def makeService(options: Options) -> ClientService:
+    """The client as a service that ends the process when it is done."""
+    reactor = globalReactor()
+    return ClientService(reactor, options.entry.plugin, lambda: run(reactor, options, Console()))

@@ -1,0 +1,130 @@
+"""
+Where the server that is examined runs: somewhere, or as a program that we start, and start again when it
+has died.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from labnet.check.evidence import Failed, Kind
+from labnet.check.mistakes import Mistake
+from labnet.check.program import Bounds, Program
+from labnet.check.stage import Stage
+from labnet.check.unread import listens
+from labnet.net.outcome import ClientError, ExitStatus
+
+__all__ = ["Host", "filledIn", "freePort"]
+
+#: Seconds that a program may take until it listens, at least.
+_START = 10.0
+
+
+def filledIn(command: Sequence[str], **places: object) -> list[str]:
+    """A command with C{{host}}, C{{port}} and so on replaced; other braces stay as they are."""
+    filled = []
+    for word in command:
+        for name, value in places.items():
+            word = word.replace("{" + name + "}", str(value))
+        filled.append(word)
+    return filled
+
+
+def freePort(host: str, transport: str) -> int:
+    """A port that is free now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(family, kind) as trying:
+        trying.bind((host, 0))
+        return int(trying.getsockname()[1])
+
+
+class Host:
+    """
+    The server, wherever it is.
+
+    @param address: host and port; port 0, with a command, for a free one that is put in the place of
+        C{{port}}.
+    @param command: starts it; empty if it runs already.
+    @ivar program: the program, once it has been started.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        address: tuple[str, int],
+        transport: str,
+        command: Sequence[str] = (),
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        self._reactor = reactor
+        self._given = address
+        self._transport = transport
+        self._command = tuple(command)
+        self._bounds = bounds
+        self.address = address
+        self.program: Program | None = None
+
+    async def ready(self, stage: Stage, *, samePort: bool = False) -> None:
+        """
+        Have it running, for one scenario.
+
+        @param samePort: whether a program that is started again has to take the port that it had.
+        @raise Failed: the program does not listen.
+        @raise ClientError: the port is somebody else's.
+        """
+        program = self.program
+        if not self._command:
+            return
+        if program is not None and program.running:
+            program.changed = stage.changed
+            stage.program = program
+            return
+        await self.stop()
+        host, port = self._given
+        if not samePort:
+            self.address = host, port or freePort(host, self._transport)
+        if listens(self.address[1], self._transport):
+            raise ClientError(
+                f"something listens on port {self.address[1]} already", ExitStatus.ANSWERED_ERROR
+            )
+        words = filledIn(self._command, host=host, port=self.address[1])
+        program = self.program = stage.program = Program(words, stage.changed, self._bounds)
+        program.start(self._reactor)
+        await self._untilItListens(program, stage)
+
+    async def stop(self) -> None:
+        """End the program, if there is one."""
+        program, self.program = self.program, None
+        if program is not None:
+            await program.kill()
+
+    async def again(self, stage: Stage) -> None:
+        """
+        End it, and start it at once on the same port.
+
+        @raise Failed: it does not listen again.
+        """
+        stage.note("examiner", "ends the program, and starts it again")
+        await self.stop()
+        await self.ready(stage, samePort=True)
+
+    async def _untilItListens(self, program: Program, stage: Stage) -> None:
+        port = self.address[1]
+        limit = max(_START, stage.limits.wait)
+        there = await stage.until(
+            lambda: program.over or listens(port, self._transport) is not False, limit=limit, asleep=False
+        )
+        if there and not program.over:
+            return
+        came = "it does not"
+        if program.over and program.status is not None:
+            came = f"it has ended with status {program.status}"
+        mistake = program.exceeded or (
+            Mistake.NO_REUSE if b"Address already in use" in program.stderr else Mistake.NOT_STARTED
+        )
+        raise Failed(
+            Kind.GONE, f"that the program listens on {self._transport} port {port}", came, None, mistake
+        )

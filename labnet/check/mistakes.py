@@ -1,0 +1,291 @@
+"""
+The mistakes that programs with sockets have: how they are called, what they are, and how they are mended.
+
+One table for all contracts. A scenario that fails names one of them; the report shows its words.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["Mistake", "mistakeCalled"]
+
+
+class Mistake(Enum):
+    """
+    A mistake.
+
+    @ivar id: what reports and a teacher's file call it.
+    @ivar sentence: what was done, to whom has done it.
+    @ivar explanation: why that is a mistake.
+    @ivar cure: what helps.
+    """
+
+    ONE_RECV = (
+        "one-recv",
+        "You took one recv for one message.",
+        "TCP is a stream of bytes without boundaries: what one side sends in one piece may arrive in "
+        "several, and "
+        "what it sends in several may arrive in one.",
+        "Keep what has come in a buffer of the connection. While it holds a whole message, take that one "
+        "off its "
+        "beginning and answer it; leave the rest where it is.",
+    )
+    SHORT_RECV = (
+        "short-recv",
+        "You called recv(n) once, and took what it returned for n bytes.",
+        "recv(n) returns what is there: at least one byte, and at most n. A message may come in pieces.",
+        "Call recv in a loop until all n bytes are there, or until it returns b'', which is the end.",
+    )
+    ONE_REQUEST = (
+        "one-request",
+        "You end the connection after the first answer.",
+        "A client may ask several times on one connection; it is the client who ends it.",
+        "Read the next request in a loop, until recv returns b''.",
+    )
+    ONE_CLIENT = (
+        "one-client",
+        "You serve one client at a time.",
+        "While your program waits for one client, all others wait with it, for as long as that one likes.",
+        "Use a selector (select, selectors, asyncio, Twisted) or a thread for each connection.",
+    )
+    BYTE_ORDER = (
+        "byte-order",
+        "Your numbers have their bytes in the wrong order.",
+        "The same four bytes are one number read from the left and another read from the right. The "
+        "protocol says "
+        "which order is meant.",
+        "Write the order into the format of struct: '<' for little-endian, '!' for network order.",
+    )
+    PADDING = (
+        "padding",
+        "Your struct has another layout than the protocol's.",
+        "Without '<', '>', '=' or '!' struct aligns fields as a C compiler does, with pad bytes between "
+        "them; the "
+        "order and the sizes of fields matter as well.",
+        "Compare struct.calcsize of your format with the size that the protocol gives, then field by "
+        "field.",
+    )
+    FORMAT = (
+        "format",
+        "What you send is not what the protocol says.",
+        "The peer reads exactly the bytes that the protocol describes; there is nobody who could guess.",
+        "Compare your bytes with those in the protocol's description, from the first one that differs.",
+    )
+    WRONG_RESULT = (
+        "wrong-result",
+        "The answer has the right form and is wrong.",
+        "The bytes were read and written as they should be; what was done in between is not what was "
+        "asked for.",
+        "Print what you have read and what you compute, and do it once by hand.",
+    )
+    UNSIGNED = (
+        "unsigned",
+        "You read or write signed numbers as unsigned ones.",
+        "-1 as an unsigned int32 is 4294967295: the same bytes, another number.",
+        "Use 'i' in struct's format, not 'I' (and 'q', not 'Q').",
+    )
+    OVERFLOW = (
+        "overflow-kills",
+        "A result that does not fit ends your program, or the connection of the client.",
+        "Python's numbers have no limit, four bytes have one: struct.pack raises struct.error.",
+        "Compare with the limits before you pack, and answer with the protocol's error.",
+    )
+    INPUT_KILLS = (
+        "input-kills",
+        "One bad request ends your program.",
+        "What comes from the network is input, and anybody can send anything. An exception that nobody "
+        "catches ends "
+        "the program for all clients.",
+        "Catch what can go wrong where a request is worked on, answer with an error or end that "
+        "connection, and go "
+        "on with the others.",
+    )
+    RESET_KILLS = (
+        "reset-kills",
+        "A client that breaks its connection off ends your program.",
+        "Then recv or send raises ConnectionResetError or BrokenPipeError. That is an ordinary end of one "
+        "connection.",
+        "Catch OSError around the work on one connection, close that connection, and go on with the "
+        "others.",
+    )
+    CUT_KILLS = (
+        "cut-kills",
+        "A client that leaves in the middle of a message ends your program.",
+        "The end of the stream may come at any byte. What has come until then is no message, and taking "
+        "it apart "
+        "raises an exception.",
+        "When recv returns b'' in the middle of a message, drop what is there and close this one "
+        "connection.",
+    )
+    HALF_CLOSE = (
+        "half-close",
+        "You took the end of what the client sends for the end of the client.",
+        "shutdown(SHUT_WR) ends one direction only: the client has said everything, and still waits for "
+        "the answer.",
+        "Answer everything that has come whole before you close.",
+    )
+    IGNORES_END = (
+        "ignores-end",
+        "recv returned b'' and you went on.",
+        "b'' is the end of the stream: nothing will ever come again. A loop that goes on runs for ever, "
+        "or keeps "
+        "connections that are long gone.",
+        "When recv returns b'', leave the loop and close the connection.",
+    )
+    NO_REUSE = (
+        "no-reuse",
+        "Your server can not be started again at once: the address is in use.",
+        "After a server has closed a connection its port stays reserved for about a minute (TIME_WAIT).",
+        "setsockopt(SOL_SOCKET, SO_REUSEADDR, 1) before bind.",
+    )
+    SEND_PART = (
+        "send-part",
+        "You took send for sendall.",
+        "send takes as many bytes as there is room for, and returns how many. With a peer that reads "
+        "slowly the rest "
+        "of your message is lost.",
+        "Use sendall, or send the rest in a loop.",
+    )
+    TRUSTS_LENGTH = (
+        "trusts-length",
+        "You believe the length that the peer announces.",
+        "A length is input like everything else: it may be negative, absurd, or a lie. Who waits for it, "
+        "or makes "
+        "room for it, can be stopped with four bytes.",
+        "Compare it with a limit first; if it is beyond that, answer with an error or close.",
+    )
+    NO_LIMIT = (
+        "no-limit",
+        "You keep whatever is sent, without a limit.",
+        "A peer that sends for ever without ending its message fills the memory of your program.",
+        "Decide how long a message may be, and close the connection of whoever exceeds it.",
+    )
+    DATAGRAM_KILLS = (
+        "datagram-kills",
+        "A datagram of another size ends your program.",
+        "Any program of the network can send you a datagram of any size from 0 to 65507 bytes.",
+        "Compare the size first; what is no request is dropped.",
+    )
+    WRONG_ADDRESS = (
+        "wrong-address",
+        "You send an answer to another client than the one who asked.",
+        "A UDP socket hears everybody. Each datagram comes with the address of its sender.",
+        "Answer with sendto, to the address that recvfrom returned for this very datagram.",
+    )
+    SHARED_STATE = (
+        "shared-state",
+        "What clients send gets mixed up.",
+        "Each connection is a stream of its own. One buffer for all of them joins the beginning of one "
+        "message to "
+        "the end of another.",
+        "Keep the buffer, and everything else you know of a client, in one object for each connection.",
+    )
+    ANY_SENDER = (
+        "any-sender",
+        "You take an answer from anybody.",
+        "A UDP socket that is not connected receives what anybody sends to its port, also a forged answer.",
+        "connect the socket to the server, or compare the address that recvfrom returns.",
+    )
+    NO_TIMEOUT = (
+        "no-timeout",
+        "You wait for ever for an answer that never comes.",
+        "Datagrams get lost, and servers hang. Who waits without a limit hangs with them.",
+        "settimeout, and then ask once more, or end with a sentence.",
+    )
+    NO_END = (
+        "no-end",
+        "Your program does not end when it is done.",
+        "The server has said everything, or has gone; there is nothing left to wait for.",
+        "Leave the loop when recv returns b'', and close your sockets and threads.",
+    )
+    UNCAUGHT = (
+        "uncaught",
+        "Your program ends with a traceback.",
+        "That a server is not there, goes away, or sends nonsense is nothing unusual. A traceback is for "
+        "programmers, "
+        "not for the users of a program.",
+        "Catch OSError, and what your own reading of an answer may raise; tell the user in one sentence.",
+    )
+    HALF_ANSWER = (
+        "half-answer",
+        "You took a part of an answer for all of it.",
+        "The stream ended, or paused, in the middle of the answer. What is there is a part of it.",
+        "Read until the answer is whole by the rules of the protocol; if the end comes before, say so.",
+    )
+    ERROR_AS_RESULT = (
+        "error-as-result",
+        "You show an error as if it were a result.",
+        "The protocol marks errors. Who does not look takes the bytes beside the mark for a result.",
+        "Look at the mark first.",
+    )
+    DECODE_SPLIT = (
+        "decode-split",
+        "You decode pieces, not messages.",
+        "A character of UTF-8 may have up to four bytes, and a piece may end between them: decode then "
+        "fails, or makes "
+        "other characters of it.",
+        "Collect the bytes of the whole message and decode them together, or use "
+        "codecs.getincrementaldecoder.",
+    )
+    EXTRA = (
+        "extra",
+        "You send more than the protocol says.",
+        "The peer takes what is too much for the beginning of the next message.",
+        "Send exactly the bytes of the answer: no newline, no zero at the end, no second copy.",
+    )
+    SILENT = (
+        "silent",
+        "You do not answer.",
+        "The request was whole, and the peer waits.",
+        "Answer as soon as a request is whole; if you write through a file object, flush it.",
+    )
+    CRASH = (
+        "crash",
+        "Your program ended in the middle of its work.",
+        "An exception that nobody catches ends the program, and with it the work for everybody else.",
+        "Read the traceback from below: its last line says what happened, the one above it where.",
+    )
+    NOT_STARTED = (
+        "not-started",
+        "Your program does not listen, or does not connect, where it should.",
+        "Nobody can be examined who is not there.",
+        "Compare the port, the address and the transport (TCP or UDP) with those of the exercise.",
+    )
+    ENDLESS_OUTPUT = (
+        "endless-output",
+        "Your program writes without end.",
+        "Mostly a loop goes on after the end of the stream, where recv returns b'' at once, for ever.",
+        "When recv returns b'', leave the loop.",
+    )
+    ENDLESS_FORKS = (
+        "endless-forks",
+        "Your program starts processes without end.",
+        "Each process takes memory and a place in the system's table; when these are full the whole "
+        "machine stands.",
+        "Start one for each connection, wait for those that have ended, and have a limit.",
+    )
+    TOO_MUCH_MEMORY = (
+        "too-much-memory",
+        "Your program takes more memory than it may.",
+        "What a peer sends, or only announces, must not decide how much memory you take.",
+        "Have a limit for every message and every buffer.",
+    )
+
+    def __init__(self, id: str, sentence: str, explanation: str, cure: str) -> None:
+        self.id = id
+        self.sentence = sentence
+        self.explanation = explanation
+        self.cure = cure
+
+
+def mistakeCalled(id: str) -> Mistake:
+    """
+    The mistake of that id.
+
+    @raise KeyError: there is none.
+    """
+    for mistake in Mistake:
+        if mistake.id == id:
+            return mistake
+    raise KeyError(id)

@@ -1,0 +1,122 @@
+"""
+A server that is examined, as a scenario sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.protocol import Factory
+
+from labnet.check.connection import NO_SIGNS, Connection
+from labnet.check.datagrams import Datagrams
+from labnet.check.evidence import Failed, Kind, Signs
+from labnet.check.mistakes import Mistake
+from labnet.check.program import Program
+from labnet.check.stage import Stage
+
+__all__ = ["Server", "together"]
+
+
+async def together(*doing: Coroutine[Any, Any, Any]) -> None:
+    """Do several things at the same time, and wait for all; the first that fails ends the others."""
+    running = [Deferred.fromCoroutine(one) for one in doing]
+    gathered = gatherResults(running, consumeErrors=True)
+    try:
+        await gathered
+    except Exception as error:
+        for one in running:
+            one.cancel()
+        failure = getattr(error, "subFailure", None)
+        if failure is not None:
+            failure.raiseException()
+        raise
+
+
+class Server:
+    """
+    The server.
+
+    @param address: host and port.
+    @param restart: ends it and starts it again, where we have started it.
+    @ivar variant: which kind of the service it is: a profile, a style.
+    @ivar transport: C{"tcp"} or C{"udp"}.
+    @ivar random: the scenario's dice.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        stage: Stage,
+        address: tuple[str, int],
+        transport: str,
+        variant: str,
+        restart: Callable[[], Deferred[None]] | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._stage = stage
+        self.address = address
+        self.transport = transport
+        self.variant = variant
+        self._restart = restart
+        self._connections = 0
+
+    @property
+    def random(self) -> Random:
+        """The scenario's dice: the same numbers for the same seed."""
+        return self._stage.random
+
+    @property
+    def program(self) -> Program | None:
+        """The program, if we have started it."""
+        return self._stage.program
+
+    async def connect(self, *, signs: Signs = NO_SIGNS, words: str = "a connection") -> Connection:
+        """
+        Connect to it.
+
+        @raise Failed: it takes no connection.
+        """
+        self._connections += 1
+        number = self._connections
+        connection = Connection(self._stage, number if number > 1 else 0)
+        host, port = self.address
+        endpoint = HostnameEndpoint(
+            self._reactor, host.encode("idna"), port, timeout=self._stage.limits.wait
+        )
+        factory = Factory.forProtocol(lambda: connection)
+        factory.noisy = False
+        try:
+            await endpoint.connect(factory)
+        except Exception as error:
+            came = f"no connection was taken ({' '.join(str(error).split()).rstrip('.')})"
+            raise Failed(Kind.REFUSED, words, came, None, signs.get(Kind.REFUSED)) from error
+        return connection
+
+    def datagrams(self) -> Datagrams:
+        """A socket that asks it, over UDP."""
+        self._connections += 1
+        asking = Datagrams(self._stage, self.address, self._connections if self._connections > 1 else 0)
+        self._reactor.listenUDP(0, asking, interface="::" if ":" in self.address[0] else "0.0.0.0")
+        return asking
+
+    async def pause(self, seconds: float) -> None:
+        """Let some time pass: for what is to be slow, never for waiting until something has happened."""
+        await self._stage.sleep(seconds)
+
+    async def restart(self) -> None:
+        """
+        End the program and start it again at once, on the same port.
+
+        @raise Failed: it does not listen again.
+        """
+        assert self._restart is not None
+        await self._restart()
+
+    def fail(self, expected: str, came: str, mistake: Mistake | None = None) -> Failed:
+        """What a scenario raises that has found something by itself."""
+        return Failed(Kind.OTHER, expected, came, None, mistake)

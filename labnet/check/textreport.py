@@ -1,0 +1,176 @@
+"""
+The report for a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
+
+from labnet.check.display import Row, hexadecimal, lines, plain, rows
+from labnet.check.evidence import Step
+from labnet.check.mistakes import Mistake
+from labnet.check.scenario import Scenario, Topic
+from labnet.check.score import Score, byTopic, total
+from labnet.check.verdict import Finding, Outcome, Verdict
+
+__all__ = ["asText", "counted", "listing", "points", "subjectLine", "summary"]
+
+_WIDTH = 100
+_MOST_STEPS = 12
+_WORDS = {
+    Outcome.PASSED: "ok",
+    Outcome.UNSTEADY: "unsteady",
+    Outcome.FAILED: "FAILED",
+    Outcome.BLOCKED: "not run",
+    Outcome.BROKEN: "BROKEN",
+}
+_COLOURS = {
+    Outcome.PASSED: "32",
+    Outcome.UNSTEADY: "33",
+    Outcome.FAILED: "31;1",
+    Outcome.BLOCKED: "2",
+    Outcome.BROKEN: "35;1",
+}
+
+
+def asText(verdict: Verdict, *, colour: bool = False, detailed: bool = True) -> str:
+    """
+    The whole report.
+
+    @param colour: whether the outcomes are coloured, for a terminal.
+    @param detailed: whether it says of what failed what was said before.
+    """
+    text = [subjectLine(verdict), ""]
+    for topic, score in byTopic(verdict).items():
+        text.append(f"{topic.title:<40}{points(score)}")
+        for finding in verdict.findings:
+            if finding.scenario.topic is topic:
+                text += _finding(finding, colour, detailed)
+        text.append("")
+    text += _mistakes(verdict)
+    text.append(summary(verdict))
+    return "\n".join(text)
+
+
+def subjectLine(verdict: Verdict) -> str:
+    """Who was examined, in one line."""
+    subject = verdict.subject
+    title = f"{plain(verdict.title)}: " if verdict.title else ""
+    variant = f", {subject.variant}" if subject.variant else ""
+    return (
+        f"{title}{subject.service} {subject.side.value}{variant}, {subject.transport}: "
+        f"{plain(subject.what)} (seed {subject.seed})"
+    )
+
+
+def summary(verdict: Verdict) -> str:
+    """The score, in one line."""
+    score = total(verdict)
+    return (
+        f"{score.passed} of {counted(score.scenarios, 'scenario')} passed, "
+        f"{points(score)} points ({score.percent:.0f} %), in {verdict.seconds:.1f} s"
+    )
+
+
+def points(score: Score) -> str:
+    """What was earned of what could be: C{3 of 4}, C{2.5 of 10}."""
+    return f"{_short(score.earned)} of {_short(score.possible)}"
+
+
+def counted(number: int, one: str) -> str:
+    """So many of them."""
+    return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+def listing(scenarios: Iterable[Scenario]) -> str:
+    """The scenarios with their topics, for C{--list}."""
+    text: list[str] = []
+    topic: Topic | None = None
+    for scenario in scenarios:
+        if scenario.topic is not topic:
+            topic = scenario.topic
+            text += [*([""] if text else []), f"{topic.title} ({topic.word})"]
+        text.append(f"  {scenario.name:<28}{scenario.title}")
+        text += (f"  {'':<28}{line}" for line in wrap(scenario.why, _WIDTH - 30))
+    return "\n".join(text)
+
+
+def _short(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def _finding(finding: Finding, colour: bool, detailed: bool) -> list[str]:
+    word = f"{_WORDS[finding.outcome]:<10}"
+    if colour:
+        word = f"\x1b[{_COLOURS[finding.outcome]}m{word}\x1b[0m"
+    text = [f"  {word}{finding.scenario.title}  [{finding.scenario.name}]"]
+    if finding.outcome in (Outcome.PASSED, Outcome.BLOCKED):
+        return text
+    if finding.outcome is Outcome.BROKEN:
+        return text + [f"{'':12}{line}" for line in lines(finding.came)]
+    about = [*_labelled("why", finding.scenario.why), *_labelled("expected", plain(finding.expected))]
+    about += _labelled("came", plain(finding.came))
+    if finding.outcome is Outcome.UNSTEADY:
+        about += _labelled(
+            "", "This was the first run. The second one passed: does your program depend on chance?"
+        )
+    if finding.exhibit is not None:
+        about += ["", *_exhibit(rows(finding.exhibit), colour)]
+    if detailed and finding.steps:
+        about += ["", *_labelled("before", ""), *map(_step, _shortened(finding.steps))]
+    if finding.output:
+        about += ["", *_labelled("output", ""), *(f"  | {line}" for line in lines(finding.output, 12))]
+    if finding.mistake is not None:
+        about += ["", *_labelled("likely", f"{finding.mistake.sentence} [{finding.mistake.id}]")]
+    return text + [f"{'':12}{line}".rstrip() for line in about] + [""]
+
+
+def _labelled(label: str, words: str) -> list[str]:
+    first, *rest = wrap(words, _WIDTH - 22) or [""]
+    return [f"{label:<10}{first}", *(f"{'':10}{line}" for line in rest)]
+
+
+def _exhibit(shown: Sequence[Row], colour: bool) -> list[str]:
+    """Hexadecimal and text, with the decisive byte marked in both."""
+    text: list[str] = []
+    for row in shown:
+        text.append(f"{row.label:<10}{row.offset:04x}  {' '.join(row.digits):<47}  {row.letters}")
+        if row.mark is not None and row.label == "came":
+            caret = f"{'':16}{'':{3 * row.mark}}^^{'':{45 - 3 * row.mark}}  {'':{row.mark}}^"
+            text.append(f"\x1b[31;1m{caret}\x1b[0m" if colour else caret)
+    return text
+
+
+def _shortened(steps: Sequence[Step]) -> list[Step]:
+    """The first and the last ones; in between it is said that there were others."""
+    if len(steps) <= _MOST_STEPS:
+        return list(steps)
+    half = _MOST_STEPS // 2
+    return [*steps[:half], Step("", f"{len(steps) - 2 * half} more"), *steps[-half:]]
+
+
+def _step(step: Step) -> str:
+    if not step.who:
+        return f"  ... {step.what}"
+    said = f": {hexadecimal(step.data, 24)}" if step.data else ""
+    size = f" {counted(step.size, 'byte')}" if step.size else ""
+    return f"  the {step.who} {step.what}{size}{said}"
+
+
+def _mistakes(verdict: Verdict) -> list[str]:
+    """What to mend, each of them once."""
+    if not verdict.mistakes:
+        return []
+    text = ["What to mend", ""]
+    for number, mistake in enumerate(verdict.mistakes, 1):
+        text += _mistake(number, mistake, verdict)
+    return text
+
+
+def _mistake(number: int, mistake: Mistake, verdict: Verdict) -> list[str]:
+    seen = ", ".join(finding.scenario.name for finding in verdict.findings if finding.mistake is mistake)
+    text = [f"  {number}. {mistake.sentence} [{mistake.id}]"]
+    for words in (mistake.explanation, mistake.cure, f"Seen in: {seen}."):
+        text += (f"     {line}" for line in wrap(words, _WIDTH - 5))
+    return [*text, ""]
