@@ -124,6 +124,7 @@ CONNECTED = {
     "checksumserver",
     "client",
     "clientside",
+    "collection",
     "connection",
     "contexts",
     "datagrams",

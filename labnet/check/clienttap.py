@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from labnet.catalogue import Entry, Kind, entryFor
-from labnet.check.contracts import contractFor, contracts
+from labnet.check.collection import contractFor, contracts
 from labnet.check.examination import Planned, Settings, examine
 from labnet.check.jsonreport import asObject
 from labnet.check.scenario import Contract, Scenario, Side
