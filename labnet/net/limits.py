@@ -60,9 +60,9 @@ class PeerCount:
         """Why one more connection from C{host} is refused, or L{None} when it is welcome."""
         limits = self._limits
         if limits.maxConnections and self.total >= limits.maxConnections:
-            return f"full: {self.total} connections"
+            return "over the limit in all"
         if limits.maxPerPeer and self._perPeer.get(host, 0) >= limits.maxPerPeer:
-            return f"{self._perPeer[host]} connections from this address"
+            return "over the limit of one address"
         return None
 
     def add(self, host: str) -> None:

@@ -28,7 +28,7 @@ from labnet.proxy.figures import figuresOf
 from labnet.proxy.interception import Interception
 from labnet.proxy.journal import Journal, Journals
 from labnet.proxy.metrics import Counts
-from labnet.proxy.policy import Policy, refusal
+from labnet.proxy.policy import Answer, Policy, refusal
 from labnet.proxy.server import ProxyConnection
 from labnet.proxy.target import Origin
 from labnet.proxy.upstream import Upstreams
@@ -99,10 +99,15 @@ class ProxyFactory(ServiceFactory):
         self.fastPath = FastPath(self, policy)
 
     def buildProtocol(self, addr: IAddress | None) -> ServiceConnection | TurnedAway | None:  # type: ignore[override]
-        if self.access.welcomes(peerHost(addr)):
-            return super().buildProtocol(addr)
-        self.refused.add("not among the clients")
-        answer = refusal(403, "this proxy does not serve your address")
+        if not self.access.welcomes(peerHost(addr)):
+            self.refused.add("not among the clients")
+            return self._turnAway(refusal(403, "this proxy does not serve your address"))
+        connection = super().buildProtocol(addr)
+        if connection is None and not self.settling:
+            return self._turnAway(refusal(503, "there are too many connections", [(b"Retry-After", b"5")]))
+        return connection
+
+    def _turnAway(self, answer: Answer) -> TurnedAway | None:
         answer = self.policy.dressed(answer, None, secure=False)
         return self.access.turnAway(answer.encode(Version.HTTP11, b"", close=True, now=time()))
 

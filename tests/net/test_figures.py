@@ -87,7 +87,7 @@ def test_whatStreamsDo() -> None:
     assert now["labnet_listener_start_time_seconds", "raw", ""] == listener.startedAt
     assert now["labnet_connections_total", "raw", ""] == 2
     assert now["labnet_connections_open", "raw", ""] == 1
-    assert now["labnet_connections_refused_total", "raw", "full: 2 connections"] == 1
+    assert now["labnet_connections_refused_total", "raw", "over the limit in all"] == 1
     assert now["labnet_bytes_total", "raw", "in"] == now["labnet_bytes_total", "raw", "out"] == 8
     assert now["process_cpu_seconds_total", "", ""] >= 0
     second.connectionLost(done())

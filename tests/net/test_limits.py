@@ -12,7 +12,7 @@ def test_connectionsInAll() -> None:
     peers.add("a")
     assert peers.refusal("b") is None
     peers.add("b")
-    assert peers.refusal("c") == "full: 2 connections"
+    assert peers.refusal("c") == "over the limit in all"
     peers.remove("a")
     assert peers.refusal("c") is None
 
@@ -20,7 +20,7 @@ def test_connectionsInAll() -> None:
 def test_connectionsOfOnePeer() -> None:
     peers = PeerCount(Limits(maxConnections=0, maxPerPeer=1))
     peers.add("a")
-    assert peers.refusal("a") == "1 connections from this address"
+    assert peers.refusal("a") == "over the limit of one address"
     assert peers.refusal("b") is None
     peers.remove("a")
     assert peers.refusal("a") is None

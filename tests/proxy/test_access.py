@@ -59,6 +59,28 @@ def test_whoIsNotAClientIsTurnedAway(clock: Clock, makeWorld: MakeWorld) -> None
     assert world.factory.buildProtocol(IPv4Address("TCP", "10.1.1.1", 1)) is not None
 
 
+@pytest.mark.parametrize(("limit", "why"), [("maxConnections", "in all"), ("maxPerPeer", "of one address")])
+def test_whoIsOneTooManyIsToldSo(clock: Clock, makeWorld: MakeWorld, limit: str, why: str) -> None:
+    """The others go on."""
+    world = makeWorld(**{limit: 1})
+    client = world.client()
+    with capturedLogs() as events:
+        turned = world.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+        assert isinstance(turned, TurnedAway)
+        transport = TCPTransport()
+        turned.makeConnection(transport)
+        assert status(transport.value()) == 503
+        assert b"Retry-After: 5\r\n" in transport.value()
+        turned.connectionLost(doneReason())
+        clock.advance(10)
+    assert [formatEvent(event) for event in events] == [
+        f"1 proxy connections refused: 1 over the limit {why}"
+    ]
+    client.says(GET)
+    world.origin().says(ok(b"x"))
+    assert status(client.take()) == 200
+
+
 def test_notAllAreToldAtTheSameTime(clock: Clock) -> None:
     """Beyond a hundred they are closed without a word, until others have gone."""
     access = Access(clock)

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 
 from labnet.net.connection import ServiceConnection
 from labnet.net.service import StreamListener
+from labnet.proxy.access import TurnedAway
 from labnet.proxy.admin import AdminFactory, AdminPages
 from labnet.proxy.figures import figuresOf
 from labnet.proxy.metrics import Counts, Snapshot
@@ -138,7 +139,7 @@ def test_whatIsReadOff(makeWorld: MakeWorld) -> None:
     tunnel = world.client()
     tunnel.says(b"CONNECT s.example:443 HTTP/1.1\r\nHost: s.example:443\r\n\r\n")
     world.origin()
-    assert world.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50_000)) is None
+    assert isinstance(world.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50_000)), TurnedAway)
     sent = len(client.transport.value()) + len(tunnel.transport.value())
     for _ in range(2):
         figures = figuresOf([world.factory])
