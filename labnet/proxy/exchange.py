@@ -511,10 +511,12 @@ class Exchange:
         self._client.write(answer.encode(self.head.version, self.head.method, close=not keep, now=time()))
         self._end(keep)
 
-    def cancel(self) -> None:
-        """The client has gone."""
+    def cancel(self, why: str = "") -> None:
+        """The client has gone; or is gone from, with C{why} as the reason."""
         if not self.note:
-            self.decision, self.note = Decision.LEFT, "the client left"
+            self.decision, self.note = (
+                (Decision.REFUSED, why) if why else (Decision.LEFT, "the client left")
+            )
         self._stop()
 
     def _keeps(self) -> bool:

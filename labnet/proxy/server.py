@@ -113,6 +113,11 @@ class ProxyConnection(ServiceConnection):
             self._intercepted.end()
         super().close(outcome)
 
+    def drop(self, outcome: str) -> None:
+        if self._exchange is not None:
+            self._exchange.cancel(outcome)
+        super().drop(outcome)
+
     def outputFull(self) -> None:
         if self._splice is not None:
             self._splice.outputFull()

@@ -143,6 +143,21 @@ def test_aClientThatLeaves(makeWorld: MakeWorld) -> None:
     assert (row.status, row.decision, row.why) == (0, Decision.LEFT, "the client left")
 
 
+@pytest.mark.parametrize("sent", [b"", ok(b"half of it")[:-5]])
+def test_aClientThatIsLeft(makeWorld: MakeWorld, sent: bytes) -> None:
+    """Who is not done when the proxy has to stop did not leave, and is not said to have."""
+    world = makeWorld(Policy(rules=()), grace=5)
+    journal = kept(world)
+    client, _ = world.exchange(GET, *([sent] if sent else []))
+    world.factory.finish()
+    world.pump(6)
+    assert client.aborted
+    client.breaks()
+    row = journal.take()
+    assert row.status == (200 if sent else 0)
+    assert (row.decision, row.why) == (Decision.REFUSED, "not finished within the grace time")
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "url", "decision"),
     [
