@@ -177,6 +177,14 @@ class OriginConnection(Protocol):
         self._receiver = None
         self.abort()
 
+    def leave(self) -> None:
+        """End a connection that waits: in good order, as nothing is under way."""
+        if self.origin.secure:
+            # Over TLS the origin would have to agree, and may take its time.
+            self.abort()
+        else:
+            self._close()
+
     def abort(self) -> None:
         """End the connection at once."""
         if not self._lost:
@@ -420,7 +428,7 @@ class OriginPool:
         if self._idleCount >= self._mostIdle:
             oldest = min((waiting[0] for waiting in self._idle.values()), key=lambda c: c.idleSince)
             self.forget(oldest)
-            oldest.abort()
+            oldest.leave()
         connection.idleSince = self.clock.seconds()
         self._idle.setdefault(connection.origin, []).append(connection)
         self._idleCount += 1
@@ -468,7 +476,7 @@ class OriginPool:
             for connection in tuple(waiting):
                 if connection.idleSince <= longAgo:
                     self.forget(connection)
-                    connection.abort()
+                    connection.leave()
         if self._idle:
             self._sweep = self.clock.callLater(self._idleTimeout / 2, self._sweepNow)
 

@@ -105,8 +105,8 @@ def test_thePoolIsBounded(clock: Clock) -> None:
         pool.exchange(connection)
         clock.advance(1)
     assert len(pool.pool) == 2
-    assert pool.sides[0].aborted
-    assert not pool.sides[1].aborted
+    assert pool.sides[0].closed
+    assert not pool.sides[1].closed
     pool.pool.close()
 
 

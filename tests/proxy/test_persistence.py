@@ -87,7 +87,8 @@ def test_waitingOriginConnectionsAreClosedInTime(makeWorld: MakeWorld) -> None:
     world = makeWorld()
     _, origin = world.exchange(GET, ok(b"a"))
     world.pump(30)
-    assert origin.aborted
+    assert origin.closed
+    assert not origin.aborted
     assert len(world.factory.pool) == 0
 
 
