@@ -36,6 +36,9 @@ __all__ = [
 #: What is read as it comes, and has no end that is worth waiting for.
 _STREAMS = frozenset((b"text/event-stream", b"multipart/x-mixed-replace"))
 
+#: As RFC 9110 has them, and Python from 3.13 on.
+_PHRASES = {413: b"Content Too Large", 414: b"URI Too Long", 422: b"Unprocessable Content"}
+
 DEFAULT_RULE = Rule(b"SzamHalo")
 
 COURSE_PAGE = b"<html><body><h1>404 Not Found</h1><p>Content blocked by SzamHalo proxy.</p></body></html>\n"
@@ -310,6 +313,8 @@ def _quoted(text: str) -> str:
 
 
 def _phrase(status: int) -> bytes:
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return HTTPStatus(status).phrase.encode("ascii")
     except ValueError:
