@@ -314,6 +314,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "Plays guess a number, by halves.",
     ),
     Entry(
+        "export",
+        Kind.CLIENT,
+        "labnet.export.clienttap",
+        (),
+        "Writes what was recorded as a file for Wireshark: labnet export FILE",
+    ),
+    Entry(
         "proxy-selftest",
         Kind.CLIENT,
         "labnet.proxyselftest.clienttap",

@@ -109,6 +109,7 @@ PURE = {
     "timing",
     "tls",
     "trace",
+    "tracefile",
     "trust",
     "verdict",
     "wants",

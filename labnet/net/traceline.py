@@ -95,6 +95,10 @@ class TraceLines:
             self._dissecting.pop(conversation, None)
         return told
 
+    def lost(self, count: int) -> str:
+        """The line in place of so many that could not be written."""
+        return f"{counted(count, 'line')} lost"
+
     def _told(self, conversation: Conversation, event: Event) -> str:
         match event.what:
             case Happening.RECEIVED | Happening.WRITTEN:

@@ -5,12 +5,14 @@ Where the lines of a trace go: the log, or a file of their own. Neither can stop
 from __future__ import annotations
 
 import os
+from typing import Protocol
 
 from twisted.logger import Logger
 
 from labnet.net.logfile import STANDARD_OUTPUT, LogFile
 from labnet.net.logs import counted
 from labnet.net.trace import Conversation, Event
+from labnet.net.tracefile import EventLines
 from labnet.net.traceline import TraceLines
 
 __all__ = ["MOST_LINES", "MOST_SIZE", "TraceFile", "TraceLog", "lookerFor"]
@@ -19,6 +21,20 @@ __all__ = ["MOST_LINES", "MOST_SIZE", "TraceFile", "TraceLog", "lookerFor"]
 MOST_LINES = 1000
 #: Bytes of a file with a trace; then it is renamed, and a new one begun.
 MOST_SIZE = 64 * 1024 * 1024
+
+
+#: What the name of a file ends with that is for programs.
+_FOR_PROGRAMS = ".jsonl"
+
+
+class Lines(Protocol):
+    """What makes the lines of a file."""
+
+    def lines(self, conversation: Conversation, event: Event) -> list[str]:
+        """Those of one event, without their ends."""
+
+    def lost(self, count: int) -> str:
+        """The line in place of so many that could not be written."""
 
 
 class TraceLog:
@@ -77,7 +93,7 @@ class TraceFile:
 
     log = Logger()
 
-    def __init__(self, name: str, lines: TraceLines, most: int = MOST_SIZE) -> None:
+    def __init__(self, name: str, lines: Lines, most: int = MOST_SIZE) -> None:
         self._name = name
         self._lines = lines
         self._most = most
@@ -92,7 +108,7 @@ class TraceFile:
         try:
             file = self._opened()
             if self._lost:
-                self._append(file, [f"{counted(self._lost, 'line')} lost"])
+                self._append(file, [self._lines.lost(self._lost)])
                 self._lost = 0
             self._append(file, lines)
         except OSError as error:
@@ -135,10 +151,11 @@ def lookerFor(name: str | None, most: int) -> TraceLog | TraceFile:
     """
     What writes a trace.
 
-    @param name: of a file, or C{-} for standard output; L{None} for the log.
+    @param name: of a file, or C{-} for standard output; L{None} for the log. C{*.jsonl} is for programs,
+        see L{labnet.net.tracefile}.
     @param most: bytes of each piece that are shown.
     """
-    lines = TraceLines(most)
     if name is None:
-        return TraceLog(lines)
+        return TraceLog(TraceLines(most))
+    lines = EventLines() if name.endswith(_FOR_PROGRAMS) else TraceLines(most)
     return TraceFile(name if name == STANDARD_OUTPUT else os.path.abspath(name), lines)

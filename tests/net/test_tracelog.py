@@ -14,6 +14,7 @@ import pytest
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from labnet.net.trace import Conversation, Happening, Trace
+from labnet.net.tracefile import readConversations
 from labnet.net.traceline import TraceLines
 from labnet.net.tracelog import TraceFile, TraceLog, lookerFor
 
@@ -142,3 +143,14 @@ def test_whereItGoes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun(looker)
     looker.close()
     assert (tmp_path / "trace").exists()
+
+
+def test_aFileForPrograms(tmp_path: Path) -> None:
+    """What ends in .jsonl holds all that is kept of a piece, and can be read back."""
+    path = tmp_path / "trace.jsonl"
+    looker = lookerFor(str(path), 3)
+    trace, conversation = begun(looker)
+    trace.add(conversation, Happening.RECEIVED, 1_000.0, b"0123456789")
+    with path.open() as lines:
+        (read,) = readConversations(lines)
+    assert [event.data for event in read.events][-1] == b"0123456789"
