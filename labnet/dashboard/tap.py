@@ -138,7 +138,8 @@ def makeService(options: Options) -> Dashboard:
         sockets=options.sockets,
     )
     for service, detail, relaying in options.watched:
-        relaying.layers.trace = trace
+        # What goes on to the other side is the same once more.
+        relaying.layers.trace, relaying.layers.outgoing = trace, False
         relaying.layers.redaction, relaying.layers.looker = options.layers.redaction, options.layers.looker
         relaying.layers.faults = options.layers.faults or FaultSwitch()
         relays = relay.makeService(relaying)

@@ -268,4 +268,6 @@ class Viewers:
 
 
 def _dissectorOf(conversation: Conversation) -> Any:
-    return dissectorFor(conversation.service, conversation.detail, conversation.transport)
+    return dissectorFor(
+        conversation.service, conversation.detail, conversation.transport, conversation.outgoing
+    )

@@ -75,7 +75,9 @@ def title(conversation: Conversation) -> str:
 
 def dissected(conversation: Conversation) -> Dissector | None:
     """What takes a conversation apart, by its service in the catalogue."""
-    return dissectorFor(conversation.service, conversation.detail, conversation.transport)
+    return dissectorFor(
+        conversation.service, conversation.detail, conversation.transport, conversation.outgoing
+    )
 
 
 class Recording:

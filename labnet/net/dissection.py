@@ -104,13 +104,14 @@ class Dissector(Protocol):
         """Our half has ended."""
 
 
-def dissectorFor(service: str, detail: str, transport: str) -> Dissector | None:
+def dissectorFor(service: str, detail: str, transport: str, outgoing: bool = False) -> Dissector | None:
     """
     A dissector for a new conversation.
 
     @param service: the server's name in the catalogue.
     @param detail: which kind of it: what its listener is called in the log.
     @param transport: C{"tcp"}, C{"unix"} (streams) or C{"udp"}.
+    @param outgoing: whether we have made the connection: then what we write is what a server receives.
     @return: L{None} when there is nothing to take apart, or no such service.
     """
     try:
@@ -120,7 +121,15 @@ def dissectorFor(service: str, detail: str, transport: str) -> Dissector | None:
     if not module:
         return None
     made: Dissector | None = import_module(module).dissector(detail, transport)
-    return made
+    return _Turned(made) if made is not None and outgoing else made
+
+
+class _Turned:
+    """The same dissector seen from the other side."""
+
+    def __init__(self, dissector: Dissector) -> None:
+        self.received, self.written = dissector.written, dissector.received
+        self.receivedEnd, self.writtenEnd = dissector.writtenEnd, dissector.receivedEnd
 
 
 def text(data: bytes | str, limit: int = LONGEST_VALUE) -> str:

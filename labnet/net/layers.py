@@ -5,7 +5,7 @@ What stands between a service's transports and its protocols, without either kno
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -17,7 +17,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import DatagramProtocol
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer, providedBy
 
 from labnet.net.faulting import FaultSwitch, FaultyDatagrams, FaultyFactory
 from labnet.net.layer import innermost
@@ -41,12 +41,14 @@ class Layers:
     @ivar faults: what is broken on purpose, of the connections that others make; turned on and off while
         the service runs. L{None}: nothing ever is.
     @ivar looker: told the events of this service, whoever else is told what is in the trace.
+    @ivar outgoing: whether connections that the service makes itself are recorded, too.
     """
 
     trace: Trace | None = None
     redaction: Redaction | None = None
     looker: Looker | None = None
     faults: FaultSwitch | None = None
+    outgoing: bool = True
     _passing: Trace | None = field(default=None, init=False, repr=False)
 
     def around(
@@ -73,22 +75,49 @@ class Layers:
         return factory
 
     def aroundDatagrams(
-        self, protocol: DatagramProtocol, clock: IReactorTime, service: str, detail: str = ""
+        self,
+        protocol: DatagramProtocol,
+        clock: IReactorTime,
+        service: str,
+        detail: str = "",
+        *,
+        outgoing: bool = False,
     ) -> DatagramProtocol:
-        """The same for the protocol of a port for datagrams."""
-        if self.faults is not None:
+        """
+        The same for the protocol of a port for datagrams.
+
+        @param outgoing: whether we ask there.
+        """
+        if self.faults is not None and not outgoing:
             protocol = FaultyDatagrams(protocol, self.faults, clock, service=service)
-        recorder = self._recorder(clock, service, detail, False)
+        recorder = self._recorder(clock, service, detail, outgoing)
         if recorder is not None:
             protocol = TracedDatagrams(protocol, recorder)
         return protocol
+
+    def towards(
+        self, endpoint: IStreamClientEndpoint, clock: IReactorTime, service: str, detail: str = ""
+    ) -> IStreamClientEndpoint:
+        """An endpoint whose connections have the layers of those that we make, or the same."""
+        if self._recorder(clock, service, detail, True) is None:
+            return endpoint
+        return cast(IStreamClientEndpoint, LayeredClientEndpoint(endpoint, self, clock, service, detail))
+
+    def whereWeAsk(self, reactor: Any, service: str, detail: str = "") -> Any:
+        """
+        A reactor that puts the layers around the protocols of ports for datagrams that are opened to ask
+        somebody, or the same.
+        """
+        if self._recorder(reactor, service, detail, True) is None:
+            return reactor
+        return _Asking(reactor, self, service, detail)
 
     def _recorder(self, clock: IReactorTime, service: str, detail: str, outgoing: bool) -> Recorder | None:
         trace = self.trace
         if trace is None and self.looker is not None:
             # What is only told need not be kept.
             trace = self._passing = self._passing or Trace(Bounds(conversations=0, events=1))
-        if trace is None:
+        if trace is None or (outgoing and not self.outgoing):
             return None
         return Recorder(
             trace,
@@ -99,6 +128,26 @@ class Layers:
             redaction=self.redaction,
             looker=self.looker,
         )
+
+
+class _Asking:
+    """A reactor whose C{listenUDP} puts layers around protocols that ask."""
+
+    def __init__(self, reactor: Any, layers: Layers, service: str, detail: str) -> None:
+        self._reactor = reactor
+        self._layers = layers
+        self._names = (service, detail)
+        directlyProvides(self, providedBy(reactor))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenUDP(
+        self, port: int, protocol: DatagramProtocol, interface: str = "", maxPacketSize: int = 8192
+    ) -> IListeningPort:
+        layered = self._layers.aroundDatagrams(protocol, self._reactor, *self._names, outgoing=True)
+        opened: IListeningPort = self._reactor.listenUDP(port, layered, interface, maxPacketSize)
+        return opened
 
 
 @implementer(IStreamServerEndpoint)

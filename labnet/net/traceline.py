@@ -71,7 +71,8 @@ class TraceLines:
     the beginning.
 
     @param most: bytes of a piece that are shown.
-    @param dissectors: gives the dissector of a conversation, by service, detail and transport.
+    @param dissectors: gives the dissector of a conversation, by service, detail, transport and whether it
+        is outgoing.
     """
 
     log = Logger()
@@ -79,7 +80,7 @@ class TraceLines:
     def __init__(
         self,
         most: int = 64,
-        dissectors: Callable[[str, str, str], Dissector | None] = dissectorFor,
+        dissectors: Callable[[str, str, str, bool], Dissector | None] = dissectorFor,
     ) -> None:
         self._most = most
         self._dissectors = dissectors
@@ -125,9 +126,9 @@ class TraceLines:
         try:
             if event.what is Happening.OPENED:
                 dissector = self._dissectors(
-                    conversation.service, conversation.detail, conversation.transport
+                    conversation.service, conversation.detail, conversation.transport, conversation.outgoing
                 )
-                if dissector is not None and not conversation.outgoing:
+                if dissector is not None:
                     self._dissecting[conversation] = dissector
                 return ()
             known = self._dissecting.get(conversation)
@@ -139,12 +140,12 @@ class TraceLines:
 
 
 def _dissected(dissector: Dissector, event: Event) -> Sequence[Field]:
-    data = event.data + bytes(event.size - len(event.data))
+    missing = event.size - len(event.data)
     match event.what:
         case Happening.RECEIVED:
-            return dissector.received(data)
+            return dissector.received(event.data, missing)
         case Happening.WRITTEN:
-            return dissector.written(data)
+            return dissector.written(event.data, missing)
         case Happening.PEER_ENDED:
             return dissector.receivedEnd()
         case Happening.CLOSED:
@@ -175,6 +176,8 @@ def _opened(conversation: Conversation) -> str:
     local, peer = _address(conversation.local), _address(conversation.peer)
     over = conversation.transport.upper() + (" with TLS" if conversation.secure else "")
     over += f", at {datetime.fromtimestamp(conversation.openedAt, UTC):%H:%M:%S} UTC"
+    if conversation.transport == "udp" and conversation.outgoing:
+        return f"datagrams to {peer}, from {local}, over {over}"
     if conversation.transport == "udp":
         return f"datagrams from {peer}, to {local}, over {over}"
     if conversation.outgoing:

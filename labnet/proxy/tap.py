@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from twisted.application.service import MultiService
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from labnet.authority.store import DEFAULT_FOLDER, StoreError, loadAuthority
 from labnet.catalogue import Entry, Kind, entryFor
@@ -257,9 +258,13 @@ def makeService(options: Options) -> MultiService:
 
 def _factoryOf(options: Options, access: Access, outbound: Outbound) -> ProxyFactory:
     """What serves one place, with a pool of origins of its own."""
+
+    def connect(origin: Origin) -> IStreamClientEndpoint:
+        return options.layers.towards(outbound(origin), options.reactor, "proxy", f"to {origin}")
+
     return ProxyFactory(
         options.reactor,
-        outbound,
+        connect,
         options.policy,
         target=options.target,
         interception=options.interception,

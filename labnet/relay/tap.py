@@ -139,9 +139,10 @@ def _listener(options: Options, listening: Listening) -> Listener:
     if options.target is not None:
         requests = _requestRelay(options, options.target)
         return StreamListener("relay", listening.where, requests, f"{options.profile.name} {detail}")
+    origin = parseStreamClient(options.reactor, options["to"], options["connect-timeout"] + 1.0)
     streams = StreamRelayFactory(
         options.reactor,
-        parseStreamClient(options.reactor, options["to"], options["connect-timeout"] + 1.0),
+        options.layers.towards(origin, options.reactor, "relay", detail),
         connectTimeout=options["connect-timeout"],
         limits=options.limits,
         sockets=options.sockets,
@@ -151,7 +152,7 @@ def _listener(options: Options, listening: Listening) -> Listener:
 
 def _requestRelay(options: Options, target: DatagramTarget) -> RequestRelayFactory:
     upstream = Upstream(
-        options.reactor,
+        options.layers.whereWeAsk(options.reactor, "relay", f"{options.profile.name} to {target}"),
         target,
         options.profile,
         timeout=options["timeout"],
@@ -173,7 +174,7 @@ def _requestRelay(options: Options, target: DatagramTarget) -> RequestRelayFacto
 def _datagramRelay(options: Options, target: DatagramTarget) -> DatagramRelay:
     most = options["max-clients"]
     return DatagramRelay(
-        options.reactor,
+        options.layers.whereWeAsk(options.reactor, "relay", f"to {target}"),
         target,
         clientLimits=ClientLimits(expire=options["expire"], most=most, mostPerHost=max(1, most // 4)),
         tampering=options.tampering,

@@ -96,12 +96,14 @@ def test_otherConversations() -> None:
     shown.trace.add(conversation, Happening.PEER_ENDED, 999.0)
     datagrams = shown.trace.begin("mine", "", "udp", ("::1", 9), ("", 0), 1_000.0)
     shown.trace.add(datagrams, Happening.RECEIVED, 1_000.0)
+    shown.trace.begin("mine", "", "udp", ("::", 9), ("::1", 8), 1_000.0, outgoing=True)
     assert shown.lines == [
         "relay #1   0.0000 - connected to 127.0.0.1:40000, from 127.0.0.1:9000, over TCP, at 00:16:40 UTC",
         f"tcp #2   0.0000 - connected from {WHERE}, over TCP with TLS, at 00:16:40 UTC",
         "tcp #2   0.0000 < close_notify: the peer ends its half",
         "mine #3   0.0000 - datagrams from nowhere, to [::1]:9, over UDP, at 00:16:40 UTC",
         "mine #3   0.0000 < 0 bytes",
+        "mine #4   0.0000 - datagrams to [::1]:8, from [::]:9, over UDP, at 00:16:40 UTC",
     ]
 
 
@@ -131,7 +133,7 @@ def test_aDissectorThatFails(loggedFailures: LoggedFailures) -> None:
         def received(self, data: bytes, missing: int = 0) -> list[object]:
             raise ZeroDivisionError
 
-    shown = Shown(TraceLines(8, lambda service, detail, transport: Failing()))  # type: ignore[arg-type, return-value]
+    shown = Shown(TraceLines(8, lambda *conversation: Failing()))  # type: ignore[arg-type, return-value]
     conversation = shown.begin("mine")
     for _ in range(2):
         shown.trace.add(conversation, Happening.RECEIVED, 1_000.0, b"ab")

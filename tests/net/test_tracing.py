@@ -331,6 +331,25 @@ def test_aConnectionThatWeMake(trace: Trace | None) -> None:
         assert [conversation.outgoing for conversation in trace.conversations.values()] == [True]
 
 
+def test_whatAServiceMakesItself() -> None:
+    """Connections and ports with which it asks somebody have the layers, too, unless that is not wanted."""
+    network = DatagramNetwork()
+    endpoint = TCP4ServerEndpoint(network, 1)
+    for layers in (Layers(), Layers(Trace(), outgoing=False)):
+        assert layers.whereWeAsk(network, "relay") is network
+        assert layers.towards(endpoint, network, "relay") is endpoint  # type: ignore[arg-type, comparison-overlap]
+    layers = Layers(looker=lambda conversation, event: told.append((conversation.outgoing, event.data)))
+    told: list[tuple[bool, bytes]] = []
+    assert isinstance(layers.towards(endpoint, network, "relay"), LayeredClientEndpoint)  # type: ignore[arg-type]
+    peer, asking = network.peer(bytes.upper), ServiceDatagramProtocol(network)
+    reactor = layers.whereWeAsk(network, "relay", "there")
+    port = reactor.listenUDP(0, asking)
+    asking.transport.write(b"a", network.addressOf(peer))
+    reactor.settle()
+    assert told == [(True, b""), (True, b"a"), (True, b"A")]
+    port.stopListening()
+
+
 # Datagrams.
 
 
