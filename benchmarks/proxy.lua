@@ -1,16 +1,22 @@
--- One page of an origin, asked for through a proxy: wrk -s proxy.lua PROXY -- URL close|keep-alive
-local text
+-- Pages of an origin, asked for through a proxy: wrk -s proxy.lua PROXY -- URL close|keep-alive COUNT
+-- With a COUNT of more than 1 there are so many, in turn: a %d in the URL is the number of the page.
+local texts = {}
+local next = 0
 
 function init(args)
    wrk.headers["Host"] = args[1]:match("^http://([^/]+)")
    if args[2] == "close" then
       wrk.headers["Connection"] = "close"
    end
-   text = wrk.format("GET", args[1])
+   local count = tonumber(args[3])
+   for number = 0, count - 1 do
+      texts[number] = wrk.format("GET", count > 1 and args[1]:format(number) or args[1])
+   end
 end
 
 function request()
-   return text
+   next = (next + 1) % (#texts + 1)
+   return texts[next]
 end
 
 function done(summary, latency, requests)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import re
 import resource
@@ -26,6 +27,7 @@ CONNECTIONS = 64
 #: The pages and their sizes: what a browser shows, so every filter looks at them; and a film.
 SIZES = {
     "1k.html": 1024,
+    "many/%d.html": 1024,
     "64k.html": 64 * 1024,
     "1m.html": MIB,
     "10m.html": 10 * MIB,
@@ -33,10 +35,13 @@ SIZES = {
     "100m.mp4": 100 * MIB,
     "1g.html": 1024 * MIB,
 }
+#: How many there are of a page with a number in its name: more than any proxy remembers heads of.
+MANY = 3_000
 _BLOCKED = "blocked.html"
 _TEXT = "a few words as they stand on any page of Some Magazine, with <b>Szeged</b> and Halmos among them"
 #: Longest that one download may take, in seconds.
 _PATIENCE = 60
+_FIRST_TIME = 1_700_000_000
 _WRK = Path(__file__).with_name("proxy.lua")
 
 
@@ -84,7 +89,10 @@ class Origin:
         self.server.listening(self.port)
 
     def make(self, page: str) -> None:
-        """Write a page, unless it is there."""
+        """Write a page, unless it is there; of one with a number in its name, all, each of another time."""
+        if "%d" in page:
+            self._makeMany(page)
+            return
         path = self._pages / page
         if not path.exists():
             whole, rest = divmod(SIZES[page], MIB)
@@ -92,6 +100,13 @@ class Origin:
                 for _ in range(whole):
                     file.write(self._page)
                 file.write(self._page[:rest])
+
+    def _makeMany(self, page: str) -> None:
+        (self._pages / page).parent.mkdir(exist_ok=True)
+        for number in range(MANY):
+            path = self._pages / (page % number)
+            path.write_bytes(self._page[: SIZES[page]])
+            os.utime(path, (_FIRST_TIME + number, _FIRST_TIME + number))
 
     def url(self, page: str) -> str:
         """The address of a page."""
@@ -127,6 +142,7 @@ class Origin:
 
         @raise Wrong: it does not.
         """
+        page = page.replace("%d", "0")
         if _get(proxy.port, self.url(page)) != self.content(page):
             raise Wrong(f"what comes is not the page {page}")
 
@@ -217,6 +233,7 @@ def hammer(
         "--",
         url,
         "close" if close else "keep-alive",
+        str(MANY if "%d" in url else 1),
     ]
     used = proxy.server.processor
     done = subprocess.run(

@@ -45,6 +45,12 @@ PAGES = {
          "twisted.web.proxy": 7, "mitmproxy": 35},
         note="The goal for CPU time is less than Privoxy's.",
     ),
+    "varied": Row(
+        "1 KiB pages, keep-alive, 3,000 different ones",
+        "many/%d.html",
+        {},
+        note="No head of a response is like one that was seen shortly before.",
+    ),
     "64k": Row("64 KiB pages, keep-alive", "64k.html", {"privoxy": 1.6, "squid": 3, "nginx": 0.8}),
     "new": Row(
         "1 KiB pages, a new connection each",
@@ -74,7 +80,7 @@ DOWNLOADS = {
 }
 
 #: All, in the order in which they are measured: the downloads first, so that their peaks are their own.
-ROWS = (*DOWNLOADS, "1k", "64k", "new", "1m", "idle", "body", "workers")
+ROWS = (*DOWNLOADS, "1k", "varied", "64k", "new", "1m", "idle", "body", "workers")
 
 
 def section(
