@@ -50,6 +50,10 @@ _NOT_IN_TRAILERS = frozenset(
 )
 
 
+_NO_TRAILERS = Fields()
+_NO_TRAILERS.shared = True
+
+
 class Truncated(BadMessage):
     """The stream ended in the middle of a message."""
 
@@ -69,7 +73,7 @@ class BodyReader(ABC):
         self.doubtful = doubtful
         self.done = False
         self.rest = b""
-        self.trailers = Fields()
+        self.trailers = _NO_TRAILERS
 
     @abstractmethod
     def feed(self, data: bytes) -> bytes:
@@ -308,6 +312,9 @@ def _severalLengths(fields: Fields) -> bool:
 def _contentLength(fields: Fields) -> int | None:
     if b"content-length" not in fields:
         return None
+    values = fields.values(b"content-length")
+    if len(values) == 1 and values[0].isdigit() and len(values[0]) <= 18:
+        return int(values[0])
     lengths = {value.strip(_OWS) for line in fields.values(b"content-length") for value in line.split(b",")}
     if len(lengths) != 1:
         raise BadMessage("several different values of Content-Length")

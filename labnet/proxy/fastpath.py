@@ -35,7 +35,6 @@ from labnet.proxy.wire import (
     LONGEST_SHARED,
     BadMessage,
     Fields,
-    HeadReader,
     ResponseHead,
     parseRequestHead,
     parseResponseHead,
@@ -195,10 +194,9 @@ class FastPath:
     def _response(self, raw: bytes, keeps: bool) -> _Response | None:
         policy, choice = self.policy, self._choice
         assert choice is not None
-        reader = HeadReader(policy.heads.size, lenient=True)
+        if len(raw) > policy.heads.size or raw[0] in b"\r\n" or raw.count(b"\n") != raw.count(b"\r\n"):
+            return None
         try:
-            if reader.feed(raw) != (raw, b"") or reader.repaired:
-                return None
             head = parseResponseHead(raw, policy.heads.fields)
             checkConnection(head.fields)
             body = responseBody(head, b"GET")

@@ -32,6 +32,8 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) HTTP/(\
 _STATUS_LINE = re.compile(rb"HTTP/(\d)\.(\d) (\d{3})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 # Possessive: what can not match is known after one pass.
 _FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"+:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
+# As most are: a value behind one space.
+_PLAIN_LINES = re.compile(rb"(?:" + _TOKEN + rb"+: [\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*+\r\n)++")
 _FIELD_NAME = re.compile(_TOKEN)
 _BARE = "a line ends with a line feed alone; CR LF is needed"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
@@ -119,7 +121,9 @@ class Fields:
         """L{members} in lower case."""
         known = self._tokens.get(name)
         if known is None:
-            known = self._tokens[name] = tuple(member.lower() for member in self.members(name))
+            if name not in self:
+                return ()
+            known = self._tokens[name] = tuple([member.lower() for member in self.members(name)])
         return known
 
     def without(self, names: Iterable[bytes]) -> Fields:
@@ -382,12 +386,20 @@ def _sharedFields(section: bytes, mostFields: int) -> Fields:
 
 
 def _parsed(section: bytes, mostFields: int) -> Fields:
-    if _FIELD_LINES.fullmatch(section) is None:
+    isPlain = (
+        _PLAIN_LINES.fullmatch(section) is not None and b" \r\n" not in section and b"\t\r\n" not in section
+    )
+    if not isPlain and _FIELD_LINES.fullmatch(section) is None:
         raise BadMessage(_fieldProblem(section))
-    lines = section.split(b"\r\n")[:-1]
+    lines = section.split(b"\r\n")
+    lines.pop()
     if len(lines) > mostFields:
         raise TooLarge(f"over {mostFields} fields", 431)
     fields = Fields()
+    if isPlain:
+        fields.lines = [(name, value) for name, value in [line.split(b": ", 1) for line in lines]]
+        fields.canonical = True
+        return fields
     for line in lines:
         name, _, value = line.partition(b":")
         fields.lines.append((name, value.strip(_OWS)))
