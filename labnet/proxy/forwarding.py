@@ -320,7 +320,8 @@ def _responseSection(
     if framing is not None:
         if framing[0].lower() != b"content-length":
             fields = fields.without((b"content-length",))
-        if given.values(framing[0].lower()) != [framing[1]]:
+            fields.add(*framing)
+        elif given.values(b"content-length") != [framing[1]]:
             fields.replace(*framing)
     elif unlengthened:
         fields = fields.without((b"content-length",))
