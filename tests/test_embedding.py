@@ -16,7 +16,7 @@ import pytest
 from tests.documents import ROOT, Block, blocks
 from tests.integration.processes import ENVIRONMENT, PATIENCE, Twistd, labnet
 
-DOCUMENTS = [ROOT / "docs" / "embedding.md", ROOT / "docs" / "faults.md"]
+DOCUMENTS = [ROOT / "docs" / name for name in ("embedding.md", "faults.md", "dissection.md")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,29 @@ const Ladder = (() => {
       make("div", "", make("dt", "", name), make("dd", "", value))));
   };
 
+  // What there is to notice, and where it is seen. There are only ever more of these sentences.
+
+  const pointTo = (numbers) => {
+    for (const item of by("rungs").querySelectorAll(".noticed")) item.classList.remove("noticed");
+    const items = numbers.map((number) => rungs.get(number)).filter(Boolean);
+    for (const item of items) item.classList.add("noticed");
+    if (!items.length) return;
+    items[0].scrollIntoView({ block: "center" });
+    items[0].focus({ preventScroll: true });
+  };
+
+  const point = (notices) => {
+    const list = by("notices").querySelector("ul");
+    for (const notice of notices.slice(list.childElementCount)) {
+      const where = make("button", "link", "Show me");
+      where.type = "button";
+      where.setAttribute("aria-label", `Show me: ${notice.text}`);
+      where.addEventListener("click", () => pointTo(notice.events));
+      list.append(make("li", "", `${notice.text} `, where));
+    }
+    by("notices").hidden = !list.childElementCount;
+  };
+
   const show = (answer) => {
     const atEnd = by("conversation").scrollHeight - by("conversation").scrollTop
       - by("conversation").clientHeight < 80;
@@ -224,9 +247,7 @@ const Ladder = (() => {
     by("problem").hidden = !answer.problem;
     by("problem").textContent = answer.problem;
     by("further").hidden = !answer.more;
-    const list = by("notices").querySelector("ul");
-    list.replaceChildren(...(answer.notices || []).map((notice) => make("li", "", notice.text || notice)));
-    by("notices").hidden = !list.childElementCount;
+    point(answer.notices);
     if (grew && atEnd) by("conversation").scrollTop = by("conversation").scrollHeight;
   };
 
@@ -238,6 +259,7 @@ const Ladder = (() => {
     named.clear();
     pieces = { received: [], written: [] };
     rungs = new Map();
+    by("notices").querySelector("ul").replaceChildren();
     by("rungs").replaceChildren();
   };
 

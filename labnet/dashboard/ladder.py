@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from labnet.dashboard.wire import event, row
+from labnet.dashboard.wire import event, notice, row
 from labnet.net.dissection import Dissector, Field
+from labnet.net.noticing import Notice, Noticing
 from labnet.net.trace import Conversation, Event, Happening
 
 __all__ = ["Ladder", "Ladders"]
@@ -17,8 +18,6 @@ __all__ = ["Ladder", "Ladders"]
 MOST_RUNGS = 300
 MOST_BYTES = 128 * 1024
 MOST_FIELDS = 200
-
-_PIECES = (Happening.RECEIVED, Happening.WRITTEN)
 
 
 class Ladder:
@@ -38,6 +37,8 @@ class Ladder:
         self._datagrams = conversation.transport == "udp"
         self._read = 0
         self._fields: dict[int, tuple[Sequence[Field], int]] = {}
+        self._noticing = Noticing(self._datagrams)
+        self._notices: list[Notice] = []
 
     def read(self) -> None:
         """Take apart what is new."""
@@ -46,8 +47,11 @@ class Ladder:
             self._stop("The beginning of this conversation is no longer kept, so the rest is not decoded.")
         for happened in self._since(self._read):
             self._read = happened.number
-            if self._dissector is not None:
-                self._dissect(happened)
+            fields = self._became(happened) if self._dissector is not None else []
+            if fields:
+                omitted = max(0, len(fields) - MOST_FIELDS)
+                self._fields[happened.number] = (tuple(fields[:MOST_FIELDS]), omitted)
+            self._notices += self._noticing.happened(happened, fields)
         forgotten = [number for number in self._fields if number <= conversation.forgotten]
         for number in forgotten:
             del self._fields[number]
@@ -56,8 +60,8 @@ class Ladder:
         """
         What happened after event number C{after}: at most L{MOST_RUNGS} rungs and L{MOST_BYTES} bytes.
 
-        @return: for the page: C{conversation}, C{rungs}, C{forgotten}, C{problem}, and C{more}, whether
-            there are further ones.
+        @return: for the page: C{conversation}, C{rungs}, C{forgotten}, C{problem}, C{notices} (all that
+            there is to notice so far), and C{more}, whether there are further rungs.
         """
         self.read()
         places = self._places()
@@ -75,6 +79,7 @@ class Ladder:
             "rungs": rungs,
             "forgotten": self.conversation.forgotten,
             "problem": self.problem,
+            "notices": [notice(found) for found in self._notices],
             "more": more,
         }
 
@@ -106,27 +111,16 @@ class Ladder:
             before[1] -= 1
         return places
 
-    def _dissect(self, happened: Event) -> None:
-        if happened.what in _PIECES and happened.size > len(happened.data):
-            if not self._datagrams:
-                self._stop("A piece was too long to be kept whole, so what comes after it is not decoded.")
-            return
-        fields = self._became(happened)
-        if fields:
-            self._fields[happened.number] = (
-                tuple(fields[:MOST_FIELDS]),
-                max(0, len(fields) - MOST_FIELDS),
-            )
-
     def _became(self, happened: Event) -> list[Field]:
         """What became clear with an event."""
         dissector = self._dissector
         assert dissector is not None
+        missing = happened.size - len(happened.data)
         match happened.what:
             case Happening.RECEIVED:
-                return dissector.received(happened.data)
+                return dissector.received(happened.data, missing)
             case Happening.WRITTEN:
-                return dissector.written(happened.data)
+                return dissector.written(happened.data, missing)
             case Happening.PEER_ENDED:
                 return dissector.receivedEnd()
             case Happening.WE_ENDED:

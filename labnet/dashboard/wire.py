@@ -12,9 +12,10 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 from labnet.net.dissection import Field
+from labnet.net.noticing import Notice
 from labnet.net.trace import Conversation, Event
 
-__all__ = ["addressOf", "event", "field", "plain", "row", "serverSent"]
+__all__ = ["addressOf", "event", "field", "notice", "plain", "row", "serverSent"]
 
 #: Characters of one text that some peer may have had a hand in.
 _LONGEST = 300
@@ -65,6 +66,11 @@ def row(conversation: Conversation) -> dict[str, object]:
 def field(found: Field) -> list[object]:
     """A run of bytes and what it means."""
     return [found.start, found.end, plain(found.name, 60), plain(found.value), found.level]
+
+
+def notice(found: Notice) -> dict[str, object]:
+    """What there is to notice, and the events that show it."""
+    return {"lesson": found.lesson.value, "text": plain(found.text), "events": list(found.events)}
 
 
 def event(

@@ -12,8 +12,8 @@ __all__ = ["dissector"]
 
 def dissector(detail: str, transport: str) -> Dissector | None:
     """
-    For one client of a relay.
+    For one client of a relay, or for whom the relay asks.
 
     @param detail: the profile, then where to; without a profile any bytes are relayed, and there is none.
     """
-    return None if transport == "udp" else calculator.dissector(detail.partition(" ")[0], transport)
+    return calculator.dissector(detail.partition(" ")[0], transport)

@@ -160,9 +160,27 @@ def test_aPieceThatIsNotKeptWholeEndsTheDecoding() -> None:
     trace = traced(pieceBytes=10)
     conversation = begin(trace)
     talk(trace, conversation, (IN, REQUEST), (IN, REQUEST * 2), (IN, REQUEST))
-    answer: dict[str, Any] = ladderOf(conversation).page(0)
-    assert messages(answer["rungs"]) == [(2, "request 1", "12 + 34")]
-    assert "too long" in answer["problem"]
+    told = rungs(ladderOf(conversation))
+    assert messages(told) == [
+        (2, "request 1", "12 + 34"),
+        (3, "request 2", "12 + 34"),
+        (3, "not understood", "8 bytes after this were not kept"),
+    ]
+
+
+def test_whatThereIsToNotice() -> None:
+    """All of it comes with every page, with the events that show it."""
+    trace = traced()
+    conversation = begin(trace)
+    ladder = ladderOf(conversation)
+    talk(trace, conversation, (IN, REQUEST * 2))
+    (merged,) = ladder.page(0)["notices"]
+    assert merged["events"] == [2]
+    assert merged["text"].startswith("2 messages came in one piece")
+    talk(trace, conversation, (IN, REQUEST[:4]), (IN, REQUEST[4:]))
+    again, cut = ladder.page(2)["notices"]
+    assert again == merged
+    assert (cut["lesson"], cut["events"]) == ("in pieces", [3, 4])
 
 
 @pytest.mark.parametrize("end", [Happening.PEER_ENDED, Happening.CLOSED])
@@ -177,7 +195,7 @@ def test_whatTheEndCutsOff(end: Happening) -> None:
 class Talkative:
     """Finds more than anybody wants to see."""
 
-    def received(self, data: bytes) -> list[Field]:
+    def received(self, data: bytes, missing: int = 0) -> list[Field]:
         return [Field(0, 1, "bit", "1", 1)] * (MOST_FIELDS + 7)
 
     written = received

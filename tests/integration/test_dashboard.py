@@ -185,6 +185,21 @@ def test_aConversation(lab: Twistd, page: Page, tmp_path: Path) -> None:
     page.waitFor("document.getElementById('facts').innerText.includes('FIN from the peer')")
 
 
+def test_whatThereIsToNotice(lab: Twistd, page: Page) -> None:
+    """Sentences, and each leads to the pieces that show it."""
+    with converse(lab) as client:
+        page.choose(f"127.0.0.1:{client.getsockname()[1]}")
+        page.waitFor("document.querySelectorAll('#notices li').length === 4")
+        across = "One piece had the end of request 2 and the beginning of request 3."
+        assert across in page.evaluate("document.getElementById('notices').innerText")
+        page.evaluate(f"document.querySelector('[aria-label=\"Show me: {across}\"]').click()")
+        assert page.evaluate("document.querySelectorAll('.noticed').length") == 1
+        assert page.evaluate("document.activeElement.innerText.includes('7 * 6')")
+        # A shown sentence stays as the conversation goes on.
+        client.sendall(struct.pack("<ii1s", 100, 1, b"-") * 2)
+        page.waitFor("document.querySelectorAll('#notices li').length === 5")
+
+
 def test_withTheKeyboardAlone(lab: Twistd, page: Page) -> None:
     """From the top to a piece of a conversation, and to another tab, without a mouse."""
     converse(lab).close()

@@ -4,6 +4,7 @@ What a student should notice: each sentence where it is true, and only there.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterable
 
@@ -15,6 +16,7 @@ from labnet.net.dissection import Field, dissectorFor
 from labnet.net.noticing import MOST_OF_A_KIND, Lesson, Notice, Noticing, noticed
 from labnet.net.trace import Conversation, Event, Happening, Trace, TransportName
 from labnet.net.utf8 import CutCharacter, CutCharacters
+from tests.documents import ROOT
 
 #: A step: what happened, with which bytes or which note, and the seconds before it.
 Step = tuple[Happening, bytes | str, float]
@@ -401,6 +403,30 @@ def test_aMessageOfVeryManyPieces() -> None:
     assert len(notice.events) == 20
     assert notice.events[0] == 1
     assert notice.events[-1] == 3_001
+
+
+# The page
+
+
+def test_thePageHasTheSentences() -> None:
+    """Every sentence of C{docs/dissection.md} is one that is said, and there is one of each kind."""
+    word = "szőlő".encode()
+    notices = [
+        *told(came(REQUEST * 2), went(REPLY * 2)),
+        *told(came(REQUEST[:4]), came(REQUEST[4:6]), came(REQUEST[6:]), went(REPLY)),
+        *told(came(REQUEST + REQUEST[:4]), went(REPLY), came(REQUEST[4:])),
+        *told(came(REQUEST[:5]), PEER_ENDED, went(REPLY), closed("reset by the peer")),
+        *told(went(b"OK1x"), WE_ENDED, came(b"x"), closed("reset by us"), service="files", detail="course"),
+        *told(came(word[:3]), came(word[3:]), closed(), service="netcat", detail=""),
+        *told(came(b"GET / HTTP/1.0\n\nhello\n"), service="web", detail=""),
+        *told(closed()),
+        *datagrams(came(REQUEST), came(REQUEST, 1.0), went(REPLY), came(b""), closed("silent for 60 s")),
+        *datagrams(came(bytes(8))),
+    ]
+    page = ROOT.joinpath("docs", "dissection.md").read_text("utf-8").partition("## What to notice")[2]
+    sentences = set(re.findall(r"^\| \*(.+?)\* \|", page, re.MULTILINE))
+    assert sentences - {notice.text for notice in notices} == set()
+    assert {notice.lesson for notice in notices if notice.text in sentences} == set(Lesson)
 
 
 KINDS = [("calculator", "struct9"), ("echo", "raw, lines"), ("web", ""), ("chat", "plain"), ("netcat", "")]

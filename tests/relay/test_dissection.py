@@ -11,6 +11,9 @@ from tests.dissections import IN, dissect, made
 
 
 def test_requestsOfAProfile() -> None:
+    """Those of its clients, and those it asks itself."""
+    asked = made("relay", "net to udp:127.0.0.1:9001", "udp").written(struct.pack("<f", 46))
+    assert (asked[0].name, asked[0].value) == ("reply 1", "46.0")
     fields, _ = dissect(
         made("relay", "net to udp:127.0.0.1:9001"), [(IN, struct.pack("!cii", b"+", 12, 34))]
     )
