@@ -59,11 +59,19 @@ class PeerCount:
     def refusal(self, host: str) -> str | None:
         """Why one more connection from C{host} is refused, or L{None} when it is welcome."""
         limits = self._limits
-        if limits.maxConnections and self.total >= limits.maxConnections:
+        if limits.maxConnections and self.inAll() >= limits.maxConnections:
             return "over the limit in all"
-        if limits.maxPerPeer and self._perPeer.get(host, 0) >= limits.maxPerPeer:
+        if limits.maxPerPeer and self.of(host) >= limits.maxPerPeer:
             return "over the limit of one address"
         return None
+
+    def inAll(self) -> int:
+        """How many connections there are."""
+        return self.total
+
+    def of(self, host: str) -> int:
+        """How many of them are from C{host}."""
+        return self._perPeer.get(host, 0)
 
     def add(self, host: str) -> None:
         """One more connection from C{host}."""

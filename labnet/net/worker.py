@@ -5,7 +5,8 @@ One of several processes that serve together: what L{labnet.net.workers} starts.
 
 Descriptor 0 is a pipe to which nothing is written: when it ends, the supervisor has, and so does this.
 Into descriptor 3 go lines of JSON: C{{"ready": true}}, then C{{"alive": true}} every few seconds, and what
-would go into the log. The sockets to serve follow from 4 on.
+would go into the log. Descriptor 4 is the memory of L{labnet.net.sharing}. The sockets to serve follow
+from 5 on.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ from zope.interface import implementer
 from labnet.net.logs import jsonLogObserver
 from labnet.net.options import globalReactor
 
-__all__ = ["BEAT", "CHANNEL", "LIFELINE", "SOCKETS", "Channel", "Lifeline", "Outlet", "main"]
+__all__ = ["BEAT", "CHANNEL", "LIFELINE", "SHARED", "SOCKETS", "Channel", "Lifeline", "Outlet", "main"]
 
 LIFELINE = 0
 CHANNEL = 3
-SOCKETS = 4
+SHARED = 4
+SOCKETS = 5
 #: Seconds between two signs of life.
 BEAT = 5.0
 
@@ -203,7 +205,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     # Ctrl-C reaches every process of a terminal; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _, reactorModule, tapName, folder, sockets, *given = arguments
+    number, reactorModule, tapName, folder, sockets, *given = arguments
     namedModule(reactorModule).install()
     reactor = globalReactor()
     channel = Channel(reactor, CHANNEL)
@@ -212,6 +214,7 @@ def main(arguments: Sequence[str]) -> None:
     tap = namedModule(tapName)
     options = tap.Options()
     options.inherited = range(SOCKETS, SOCKETS + int(sockets))
+    options.memory = (SHARED, int(number) - 1)
     here = os.getcwd()
     try:
         with suppress(OSError):

@@ -28,7 +28,8 @@ from twisted.python.failure import Failure
 
 from labnet.net.hangup import onHangup
 from labnet.net.service import endProcessWith, listeners
-from labnet.net.worker import BEAT, CHANNEL, LIFELINE, SOCKETS
+from labnet.net.sharing import sharedMemory
+from labnet.net.worker import BEAT, CHANNEL, LIFELINE, SHARED, SOCKETS
 
 __all__ = ["Command", "Workers", "onSignal"]
 
@@ -272,8 +273,8 @@ class Workers(MultiService):
     children are the listeners, whose ports do not accept (L{labnet.net.inheritance.Holding}).
 
     A worker that ends is replaced at once, and one that gives no sign of life for half a minute is made to
-    end. If that happens again before it has served for a minute it is
-    after 1, 2, 4 ... 30 seconds. If at the start none comes up the process ends with status 1.
+    end. If that happens again before it has served for a minute it is after 1, 2, 4 ... 30 seconds. If at
+    the start none comes up the process ends with status 1.
 
     C{SIGHUP} goes to all of them. When the service stops they are asked to, and have the grace time and a
     little more; on a further C{SIGTERM} or C{SIGINT} they are killed.
@@ -313,6 +314,7 @@ class Workers(MultiService):
         self._restoring: list[Callable[[], object]] = []
         self._killing: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
+        self._memory: int | None = None
         self._watching = LoopingCall(self._watch)
         self._watching.clock = reactor
 
@@ -337,7 +339,9 @@ class Workers(MultiService):
     def spawn(self, worker: _Worker) -> None:
         """Start a process for one of the places."""
         sockets = self._sockets()
-        files: dict[int, int | str] = {LIFELINE: "w", 1: 1, 2: "r", CHANNEL: "r"}
+        if self._memory is None:
+            self._memory = sharedMemory(len(self._workers))
+        files: dict[int, int | str] = {LIFELINE: "w", 1: 1, 2: "r", CHANNEL: "r", SHARED: self._memory}
         files |= {SOCKETS + at: handle for at, handle in enumerate(sockets)}
         argv = self._command.argv(worker.number, self.clock, len(sockets))
         path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -403,4 +407,7 @@ class Workers(MultiService):
             self._killing.cancel()
         while self._restoring:
             self._restoring.pop()()
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            os.close(memory)
         stopped.callback(None)

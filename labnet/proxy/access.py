@@ -19,6 +19,7 @@ from labnet.net.connection import Transport
 from labnet.net.limits import DatagramLimits, RateLimit
 from labnet.net.lingering import LINGER
 from labnet.net.logins import Logins, TooManyTries
+from labnet.net.sharing import SharedLimits, SharedRate
 from labnet.proxy.networks import LOOPBACK, Networks
 from labnet.proxy.wire import BadMessage, Fields, RequestHead
 
@@ -52,6 +53,7 @@ class Access:
         not as a proxy does (11.7.1).
     @param requestRate: requests a second from one address; 0 for no limit.
     @param mostTunnels: tunnels at the same time; 0 for no limit.
+    @param shared: counts these two with other processes together; L{None} where there are none.
     """
 
     def __init__(
@@ -63,14 +65,20 @@ class Access:
         asSite: bool = False,
         requestRate: float = 0.0,
         mostTunnels: int = 0,
+        shared: SharedLimits | None = None,
     ) -> None:
         self._clock = clock
         self._clients = clients
         self._logins = logins
         self._asSite = asSite
-        self._rate = RateLimit(DatagramLimits(perSource=requestRate, total=0)) if requestRate else None
+        self._rate: RateLimit | SharedRate | None = None
+        if requestRate and shared is not None:
+            self._rate = SharedRate(requestRate, shared)
+        elif requestRate:
+            self._rate = RateLimit(DatagramLimits(perSource=requestRate, total=0))
         self._mostTunnels = mostTunnels
         self._tunnels: set[Hashable] = set()
+        self._tunnelsOfAll = shared.total() if shared is not None else None
         self._told = 0
 
     def welcomes(self, host: str) -> bool:
@@ -146,13 +154,19 @@ class Access:
 
         @raise Refused: there are too many.
         """
-        if self._mostTunnels and len(self._tunnels) >= self._mostTunnels:
-            raise Refused(f"{len(self._tunnels)} tunnels are open already", 503, (b"Retry-After", b"5"))
+        tunnels = len(self._tunnels) if self._tunnelsOfAll is None else self._tunnelsOfAll.value
+        if self._mostTunnels and tunnels >= self._mostTunnels:
+            raise Refused(f"{tunnels} tunnels are open already", 503, (b"Retry-After", b"5"))
         self._tunnels.add(connection)
+        if self._tunnelsOfAll is not None:
+            self._tunnelsOfAll.add(+1)
 
     def closeTunnel(self, connection: Hashable) -> None:
         """It is none any more, or never was."""
-        self._tunnels.discard(connection)
+        if connection in self._tunnels:
+            self._tunnels.remove(connection)
+            if self._tunnelsOfAll is not None:
+                self._tunnelsOfAll.add(-1)
 
 
 def _basic(fields: Fields, name: bytes) -> tuple[bytes, bytes]:

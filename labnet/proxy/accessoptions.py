@@ -19,6 +19,7 @@ from labnet.net.logins import InThread, Logins
 from labnet.net.options import ServerOptions, UsageError, number, readPasswords
 from labnet.net.passwords import PasswordHash
 from labnet.net.secure import Trust
+from labnet.net.sharing import SharedLimits
 from labnet.proxy.access import Access
 from labnet.proxy.lookups import LookUps
 from labnet.proxy.networks import LOOPBACK, BadRule, Destinations, Networks, Pattern, Rule
@@ -164,11 +165,12 @@ class AccessOptions(_Options):
         if self._logins is not None:
             self._logins.replace(readPasswords("password-file", self["password-file"]))
 
-    def access(self, inThread: InThread | None = None) -> Access:
+    def access(self, inThread: InThread | None = None, shared: SharedLimits | None = None) -> Access:
         """
         Who may use the proxy, and how much: the same for all places where it listens.
 
         @param inThread: where passwords are computed; in the reactor's threads, unless told otherwise.
+        @param shared: what is counted with other processes together, if there are any.
         """
         reactor: Any = self.reactor
 
@@ -184,6 +186,7 @@ class AccessOptions(_Options):
             asSite=self.target is not None,
             requestRate=self["request-rate"],
             mostTunnels=self["max-tunnels"],
+            shared=shared,
         )
 
     def outbound(

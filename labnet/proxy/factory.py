@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from labnet.net.agreement import HTTP
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.endpoints import peerHost
-from labnet.net.limits import Limits
+from labnet.net.limits import Limits, PeerCount
 from labnet.net.metrics import Family
 from labnet.net.sockets import SocketOptions
 from labnet.proxy.access import Access, TurnedAway
@@ -50,6 +50,7 @@ class ProxyFactory(ServiceFactory):
     @param sockets: the TCP options, of both sides.
     @param journal: hears of each exchange; without one, each decision has a line in the log.
     @param access: who may use it; clients on this machine, unless told otherwise.
+    @param peers: counts who is connected; for this factory alone, unless told otherwise.
     @param upstreams: which origins are reached through another proxy; none are, unless told otherwise.
     @param fast: take the fast path where there is one; not taking it changes nothing but the time.
     @ivar name: who this proxy is in Via fields; no other has it.
@@ -73,9 +74,11 @@ class ProxyFactory(ServiceFactory):
         journal: Journal | None = None,
         access: Access | None = None,
         upstreams: Upstreams | None = None,
+        peers: PeerCount | None = None,
         fast: bool = True,
     ) -> None:
         super().__init__(clock, limits=limits, sockets=sockets)
+        self._peers = peers or self._peers
         self.connect = connect
         self.fast = fast
         self.target = target

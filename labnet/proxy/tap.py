@@ -19,10 +19,12 @@ from labnet.net.connection import ServiceFactory
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.hangup import HangupService
 from labnet.net.hosts import BadHost
+from labnet.net.limits import PeerCount
 from labnet.net.memory import MemoryService
 from labnet.net.options import UsageError, choice, number
 from labnet.net.secure import BadCertificate, Trust
 from labnet.net.service import StreamListener, listeners
+from labnet.net.sharing import SharedPeerCount
 from labnet.proxy.access import Access
 from labnet.proxy.accessoptions import AccessOptions
 from labnet.proxy.decoding import DecodingLimits
@@ -240,12 +242,16 @@ def makeService(options: Options) -> MultiService:
         trust=options.trust,
         handshake=options["handshake-timeout"],
     )
-    access = options.access()
-    for listening in options.listening:
+    shared = options.shared()
+    access = options.access(shared=shared)
+    for at, listening in enumerate(options.listening):
         assert not isinstance(listening.where, DatagramAddress)
-        factory = (
-            ServiceFactory(options.reactor) if options.supervises else _factoryOf(options, access, outbound)
-        )
+        factory: ServiceFactory = ServiceFactory(options.reactor)
+        if not options.supervises:
+            peers = None
+            if shared is not None:
+                peers = SharedPeerCount(options.limits, shared, str(at))
+            factory = _factoryOf(options, access, outbound, peers)
         detail = f"to {options.target}" if options.target is not None else "forward"
         listener = StreamListener("proxy", listening.where, factory, detail)
         options.watch(listener)
@@ -256,7 +262,9 @@ def makeService(options: Options) -> MultiService:
     return service
 
 
-def _factoryOf(options: Options, access: Access, outbound: Outbound) -> ProxyFactory:
+def _factoryOf(
+    options: Options, access: Access, outbound: Outbound, peers: PeerCount | None
+) -> ProxyFactory:
     """What serves one place, with a pool of origins of its own."""
 
     def connect(origin: Origin) -> IStreamClientEndpoint:
@@ -273,4 +281,5 @@ def _factoryOf(options: Options, access: Access, outbound: Outbound) -> ProxyFac
         journal=options.journal,
         access=access,
         upstreams=outbound.upstreams,
+        peers=peers,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from labnet.net.inheritance import INHERITABLE, Holding, Inheriting
 from labnet.net.options import ServerOptions, UsageError, number
+from labnet.net.sharing import SharedLimits
 from labnet.net.workers import Command, Workers
 
 __all__ = ["WorkerOptions"]
@@ -20,6 +21,7 @@ class WorkerOptions(ServerOptions):
     C{--workers}. The same command line is read by the supervisor and by each of its workers.
 
     @ivar inherited: in a worker, the descriptors of the sockets to serve; set before C{parseOptions}.
+    @ivar memory: in a worker, the descriptor of the memory that all have, and which of them it is.
     """
 
     optParameters = [
@@ -30,6 +32,7 @@ class WorkerOptions(ServerOptions):
     def __init__(self) -> None:
         super().__init__()
         self.inherited: Sequence[int] | None = None
+        self.memory: tuple[int, int] | None = None
         self._folder = ""
         self._arguments: tuple[str, ...] = ()
         self._through: Any = None
@@ -55,6 +58,10 @@ class WorkerOptions(ServerOptions):
     def supervises(self) -> bool:
         """Whether this process looks after workers, and does not serve."""
         return bool(self["workers"]) and self.inherited is None
+
+    def shared(self) -> SharedLimits | None:
+        """What the workers count together; L{None} where one process serves."""
+        return None if self.memory is None else SharedLimits(*self.memory, self["workers"])
 
     @property
     def listeningReactor(self) -> Any:

@@ -194,6 +194,23 @@ def test_oneOfThemIsKilledAndTheOthersServe(proxy: Proxy, origin: Origin) -> Non
         client.close()
 
 
+def test_limitsAreForAllTogether(tmp_path: Path, origin: Origin) -> None:
+    """Whichever worker has the connections of an address; those of one that has died do not count."""
+    with Proxy(tmp_path, "--max-per-peer", "30") as proxy:
+        found = clientsOfBoth(proxy, origin)
+        clients = [*found[1], *found[2]]
+        clients += [Client(proxy.address, origin) for _ in range(30 - len(clients))]
+        assert [client.get() for client in clients] == [GOOD] * 30
+        refused = Client(proxy.address, origin)
+        assert (refused.answer() or b"").startswith(b"503 ")
+        os.kill(proxy.pids[1], signal.SIGKILL)
+        proxy.pid(1, "another starts at once")
+        fresh = Client(proxy.address, origin)
+        assert fresh.get() == GOOD
+        for client in (*clients, refused, fresh):
+            client.close()
+
+
 def test_whenTheSupervisorIsKilledTheWorkersEnd(tmp_path: Path, origin: Origin) -> None:
     """What is under way is answered first; then nobody listens any more."""
     with Proxy(tmp_path) as proxy:

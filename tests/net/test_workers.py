@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from labnet.net.worker import BEAT, CHANNEL, LIFELINE
+from labnet.net.worker import BEAT, CHANNEL, LIFELINE, SHARED
 from labnet.net.workers import Command, Workers, onSignal
 from labnet.testing import inPieces
 
@@ -119,6 +119,8 @@ def test_aWorkerIsToldAllThatItNeeds(world: World) -> None:
     after = ["some.tap", "/some/where", "0", "--workers", "2"]
     assert first.argv[-8:] == ["labnet.net.worker", "1", Reactor.__module__, *after]
     assert second.argv[-7] == "2"
+    memory = first.childFDs.pop(SHARED)
+    assert second.childFDs[SHARED] == memory
     assert first.childFDs == {LIFELINE: "w", 1: 1, 2: "r", CHANNEL: "r"}
 
 
