@@ -119,28 +119,28 @@
     const handled = (row) => (row.served ?? row.answered ?? 0);
     const keyed = [["|", `all ${open(state.services)}`, (item) => {
       item.className = "all";
-      item.replaceChildren(make("b", "", "All services"), count(open(state.services)));
+      item.replaceChildren(make("b", "", "All services"), make("span"), count(open(state.services)));
     }]];
     for (const [name, rows] of groups) {
-      const total = rows.reduce((sum, row) => sum + handled(row), 0);
       const faults = rows.find((row) => row.faults)?.faults || "";
-      keyed.push([`${name}|`, JSON.stringify([rows.length, open(rows), total, rows[0].address, faults]), (item) => {
+      keyed.push([`${name}|`, JSON.stringify([rows.length, open(rows), rows[0].address, faults]), (item) => {
         item.className = "service";
         const mark = faults ? make("span", "tag", "faults") : "";
         if (mark) mark.title = faults;
-        item.replaceChildren(make("span", "", make("b", "", name), mark), count(open(rows)),
+        item.replaceChildren(make("span", "", make("b", "", name), mark),
           make("span", "faint", rows.length > 1 ? counted(rows.length, "listener") : shortly(rows[0].address)),
-          make("span", "faint right", total ? `${total.toLocaleString("en")} so far` : ""));
+          count(open(rows)));
       }]);
-      if (rows.length < 2 || state.service !== name) continue;
+      if (state.service !== name) continue;
       for (const row of rows) {
         keyed.push([`${name}|${row.where}`, JSON.stringify(row), (item) => {
           item.className = "listener";
           const lost = (row.refused || 0) + (row.dropped || 0);
-          item.replaceChildren(make("span", "", row.detail || "plain"), count(row.open || 0),
-            make("span", "faint", shortly(row.address)),
-            make("span", "faint right", [handled(row) ? handled(row).toLocaleString("en") : "",
-              lost ? `${lost} refused` : ""].filter(Boolean).join(", ")));
+          item.replaceChildren(
+            make("span", "", row.detail ? `${row.detail} ` : "", make("span", "faint", shortly(row.address))),
+            make("span", "faint", [handled(row) ? `${handled(row).toLocaleString("en")} so far` : "",
+              lost ? `${lost.toLocaleString("en")} refused` : ""].filter(Boolean).join(", ")),
+            count(row.open || 0));
         }]);
       }
     }
@@ -345,6 +345,7 @@
       button.setAttribute("aria-selected", String(chosen));
       button.tabIndex = chosen ? 0 : -1;
       by(button.getAttribute("aria-controls")).hidden = !chosen;
+      if (chosen) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     showPanels();
   };

@@ -148,7 +148,7 @@ const Ladder = (() => {
     opened: () => (streams() ? "connection opened" : "first datagram"),
     "peer ended": () => "the peer ends its half (FIN)",
     "we ended": () => "we end our half",
-    closed: (rung) => `closed: ${rung.note}`,
+    closed: (rung) => (rung.note.startsWith("closed") ? rung.note : `closed: ${rung.note}`),
     fault: (rung) => rung.note,
     note: (rung) => rung.note,
   };
@@ -194,8 +194,8 @@ const Ladder = (() => {
 
   const facts = (row) => {
     const pairs = [
-      ["peer", row.peer], [row.outgoing ? "from" : "at", row.local],
-      ["over", row.transport.toUpperCase() + (row.secure ? " with TLS" : "")],
+      ["peer", row.peer],
+      [row.outgoing ? "from" : "at", `${row.transport}${row.secure ? " (TLS)" : ""} ${row.local}`],
       ["opened", clock(row.opened)],
       ["in", `${size(row.bytes[0])} in ${counted(row.pieces[0], "piece")}`],
       ["out", `${size(row.bytes[1])} in ${counted(row.pieces[1], "piece")}`],
