@@ -29,7 +29,7 @@ from labnet.proxy.forwarding import (
 )
 from labnet.proxy.inspection import isClean, responseFinding
 from labnet.proxy.policy import Policy, isStream
-from labnet.proxy.rules import Rule
+from labnet.proxy.rules import Choice, Rule
 from labnet.proxy.target import Origin, Route, routeFixed, routeForward
 from labnet.proxy.wire import (
     LONGEST_SHARED,
@@ -100,23 +100,14 @@ class FastPath:
         self._factory = factory
         self.policy = policy
         self._line = _FORWARD if factory.target is None else _FIXED
-        self._choice = policy.choices.unconditional
         self._mostBody = min(_LONGEST_BODY, policy.holding.memory)
         self._remembered = lru_cache(512)(self._request)
         self._rememberedResponse = lru_cache(512)(self._response)
-        self.isOpen = self._mayBeTaken()
-
-    def _mayBeTaken(self) -> bool:
-        factory, choice = self._factory, self._choice
-        return bool(
+        self.isOpen = (
             factory.fast
             and not factory.access.asks
             and not factory.upstreams
             and (factory.target is None or not factory.target.secure)
-            and choice is not None
-            and choice.response
-            and not choice.request
-            and not choice.allowed
         )
 
     def take(self, client: ProxyConnection, data: bytes) -> FastExchange | None:
@@ -136,8 +127,11 @@ class FastPath:
         request = remember(authority, section)
         if request is None or len(authority) + len(target) + 7 > self.policy.heads.target:
             return None
-        factory = self._factory
-        origin = factory.pool.take(request.route.origin)
+        factory, where = self._factory, request.route.origin
+        choice = self.policy.choices.choose(where.host, target)
+        if choice.request or not choice.response:
+            return None
+        origin = factory.pool.take(where)
         if origin is None:
             return None
         try:
@@ -145,7 +139,7 @@ class FastPath:
         except BadMessage:
             factory.pool.put(origin)
             return None
-        exchange = FastExchange(self, client, origin, request, data)
+        exchange = FastExchange(self, client, origin, request, choice, data)
         origin.askFast(exchange)
         origin.write(b"GET %b%b" % (target, request.rest))
         return exchange
@@ -179,21 +173,21 @@ class FastPath:
         forwarded = forwardedRequest(head, route, body, factory.name, inspected=True, heldSize=None)
         return _Request(fields, route, forwarded.removeprefix(b"GET /"), head.persistent)
 
-    def response(self, data: bytes, end: int, keeps: bool) -> _Response | None:
+    def response(self, data: bytes, end: int, choice: Choice, keeps: bool) -> _Response | None:
         """
         What the head of a response comes to.
 
         @param data: what the origin has sent.
         @param end: where the head ends in it.
+        @param choice: the rules for the request.
         @param keeps: whether the client's connection is kept.
         @return: L{None} for what goes the plain path.
         """
         remember = self._rememberedResponse if end <= LONGEST_SHARED else self._response
-        return remember(data[:end], keeps)
+        return remember(data[:end], choice, keeps)
 
-    def _response(self, raw: bytes, keeps: bool) -> _Response | None:
-        policy, choice = self.policy, self._choice
-        assert choice is not None
+    def _response(self, raw: bytes, choice: Choice, keeps: bool) -> _Response | None:
+        policy = self.policy
         if len(raw) > policy.heads.size or raw[0] in b"\r\n" or raw.count(b"\n") != raw.count(b"\r\n"):
             return None
         try:
@@ -245,6 +239,7 @@ class FastExchange:
     """
 
     __slots__ = (
+        "_choice",
         "_client",
         "_missing",
         "_origin",
@@ -264,12 +259,14 @@ class FastExchange:
         client: ProxyConnection,
         origin: OriginConnection,
         request: _Request,
+        choice: Choice,
         data: bytes,
     ) -> None:
         self._path = path
         self._client = client
         self._origin = origin
         self._request = request
+        self._choice = choice
         self.data = data
         self._response: _Response | None = None
         self._pieces: list[bytes] = []
@@ -296,7 +293,7 @@ class FastExchange:
         if response is None:
             end = data.find(b"\r\n\r\n") + 4
             response = self._response = (
-                self._path.response(data, end, self._request.keeps) if end > 4 else None
+                self._path.response(data, end, self._choice, self._request.keeps) if end > 4 else None
             )
             if response is None:
                 return self._leave(data)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from labnet.net.hosts import BadHost, HostPatterns, plainHost
@@ -35,6 +36,10 @@ __all__ = [
 _MEDIA_TYPE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _AUTHORITY = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 _SLASHES = re.compile(r"/+")
+
+#: For how many paths of up to so many bytes it is remembered which rules apply.
+_REMEMBERED = 1_024
+_LONGEST_REMEMBERED = 256
 
 
 class LooksAt(Enum):
@@ -189,10 +194,11 @@ class Allowance:
     where: Conditions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """
-    The rules for one request, or, once it is there, for its response.
+    The rules for one request, or, once it is there, for its response. Requests to which the same apply have
+    the same object, as a rule.
 
     @ivar request: those that look at the request.
     @ivar response: those that look at the response.
@@ -229,7 +235,6 @@ class RuleSet:
     @param rules: all of them, in order of precedence.
     @param allowances: what is not looked at, in order of precedence.
     @param inspectRequest: whether rules for responses look at requests, too.
-    @ivar unconditional: what is chosen for every request; L{None} if that depends on the request.
     """
 
     def __init__(
@@ -240,7 +245,9 @@ class RuleSet:
         self._inspectRequest = inspectRequest
         conditions = [rule.where for rule in self._rules] + [entry.where for entry in self._allowances]
         conditional = any(where.ofRequest for where in conditions)
-        self.unconditional = None if conditional else self._choice(self._rules, self._allowances)
+        self._always = None if conditional else self._choice(self._rules, self._allowances)
+        self._known: dict[tuple[int, ...], Choice] = {}
+        self._remembered = lru_cache(_REMEMBERED)(self._choose)
 
     def choose(self, host: str, target: bytes) -> Choice:
         """
@@ -249,7 +256,10 @@ class RuleSet:
         @param host: of its origin.
         @param target: of the request, in origin-form or absolute-form.
         """
-        return self.unconditional or self._choose(host, target)
+        if self._always is not None:
+            return self._always
+        path = target.partition(b"?")[0]
+        return (self._remembered if len(path) <= _LONGEST_REMEMBERED else self._choose)(host, path)
 
     def _choose(self, host: str, target: bytes) -> Choice:
         try:
@@ -268,7 +278,13 @@ class RuleSet:
             for rule in self._rules
             if rule.where.coverHost(host) and any(map(rule.where.coverPath, paths))
         )
-        return self._choice(rules, allowances)
+        key = (*map(id, rules), 0, *map(id, allowances))
+        choice = self._known.get(key)
+        if choice is None:
+            choice = self._choice(rules, allowances)
+            if len(self._known) < _REMEMBERED:
+                self._known[key] = choice
+        return choice
 
     def _choice(self, rules: tuple[Rule, ...], allowances: tuple[Allowance, ...]) -> Choice:
         for entry in allowances:

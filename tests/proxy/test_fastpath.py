@@ -200,12 +200,26 @@ def test_whichRequestsAreFast(index: int) -> None:
     assert took is (index in (0, 1, 2, 3, 5, 8))
 
 
-def test_noConditionsOnTheFastPath() -> None:
-    """Rules that look at requests, or that depend on them, are for the plain path."""
+def test_requestsThatAreLookedAtAreForThePlainPath() -> None:
+    """So are those whose response is not looked at."""
     assert play([("client", GET)], True, None, False)[1]
     assert not play([("client", GET)], True, Policy(inspectRequest=True), False)[1]
-    conditional = Rule(b"x", where=Conditions(paths=("/a",)))
-    assert not play([("client", GET)], True, Policy(rules=(conditional,)), False)[1]
+    elsewhere = Rule(b"evil", where=Conditions(paths=("/a",)))
+    assert not play([("client", GET)], True, Policy(rules=(elsewhere,)), False)[1]
+    here = Rule(b"evil", where=Conditions(paths=("/p",)))
+    assert play([("client", GET)], True, Policy(rules=(here,)), False)[1]
+
+
+def test_eachPathHasItsRules() -> None:
+    """What is remembered of a response for one path is not taken for another's."""
+    world = World(Clock(), Policy(rules=(Rule(b"good", where=Conditions(paths=("/b",))), Rule(b"evil"))))
+    client, origin = world.exchange(GET, PAGE)
+    client.take()
+    for path, answer in [(b"a", b"200"), (b"b", b"404"), (b"a", b"200"), (b"b?x", b"404")]:
+        client.says(GET.replace(b"page", path))
+        origin.says(PAGE)
+        assert client.take().startswith(b"HTTP/1.1 " + answer)
+    world.end()
 
 
 def test_anotherPolicyIsForTheRequestsAfterIt() -> None:
