@@ -71,6 +71,7 @@ PURE = {
     "jsonreport",
     "limits",
     "metrics",
+    "mirrors",
     "mistakes",
     "naming",
     "networks",

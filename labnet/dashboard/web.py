@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any, ClassVar
 
@@ -159,9 +160,11 @@ class Pages(Resource):
             found = asked(self.viewers.scene.trace.conversations.values(), request.args)
         except pcapng.BadSelection as error:
             return _answer(request, 400, {"error": f"{error}."})
+        if not found:
+            return _answer(request, 404, {"error": "There are no such conversations."})
         request.setHeader(b"Content-Type", pcapng.MEDIA_TYPE.encode("ascii"))
         request.setHeader(b"Content-Disposition", b'attachment; filename="labnet.pcapng"')
-        Download(request, pcapng.write(found))
+        Download(request, pcapng.write(found, application=f"labnet {version('labnet')}"))
         return NOT_DONE_YET
 
     def _faults(self, request: Any) -> bytes:

@@ -84,20 +84,24 @@ class Recording:
     """
     What is known of a conversation now. It may go on meanwhile: that is not in it.
 
+    @param remark: something more to say of it.
     @ivar openedAt: seconds since the epoch.
     """
 
-    def __init__(self, conversation: Conversation, dissect: Dissect = dissected) -> None:
+    def __init__(self, conversation: Conversation, dissect: Dissect = dissected, remark: str = "") -> None:
         self.conversation = conversation
         self.openedAt = conversation.openedAt
         self._events = tuple(conversation.events)
         self._bytes = (conversation.bytesIn, conversation.bytesOut)
         self._dissect = dissect
+        self._remark = remark
 
     def packets(self) -> Iterator[Captured]:
         """Its packets, in the order of time."""
         making = _Datagrams if self.conversation.transport == "udp" else _Stream
         made = making(self.conversation, self._events, self._missing(), self._dissect)
+        if self._remark:
+            made.remark(self._remark)
         held: Captured | None = None
         for captured in made.packets():
             if held is not None:
@@ -153,6 +157,10 @@ class _Making:
         """What is to be said beside the next packet."""
         notes, self._notes = self._notes, []
         return tuple(note[:_LONGEST_COMMENT] for note in notes)
+
+    def remark(self, remark: str) -> None:
+        """Something is to be said beside the next packet."""
+        self._notes.append(remark)
 
     def note(self, event: Event) -> None:
         """Something happened that is no packet: it is told beside the next one."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 
 from labnet.net.capture import Captured, Dissect, Recording, dissected, title
+from labnet.net.mirrors import mirrored
 from labnet.net.packets import plainAddress
 from labnet.net.trace import Conversation
 
@@ -59,12 +60,21 @@ def write(
     The conversations as a file, as they are now: what happens to them while it is read is not in it. All
     packets stand in the order of time.
 
+    Of a connection whose both ends are among them only the end that was called is there.
+
     @param dissect: makes what takes the messages of a conversation apart: they are told in comments.
     @param application: what has written the file.
     @return: pieces of the file, of about 64 KiB.
     """
     # Not a generator itself: the conversations are looked at now, not when the first piece is asked for.
-    recordings = [Recording(conversation, dissect) for conversation in conversations]
+    conversations = list(conversations)
+    pairs = mirrored(conversations)
+    remarks = {kept: f"the other end is {_called(left)}, and left out" for left, kept in pairs.items()}
+    recordings = [
+        Recording(conversation, dissect, remarks.get(conversation, ""))
+        for conversation in conversations
+        if conversation not in pairs
+    ]
     recordings.sort(key=lambda recording: (recording.openedAt, recording.conversation.id))
     return _pieces(_blocks(recordings, application))
 
@@ -89,6 +99,10 @@ def chosen(
     ]
     found.sort(key=lambda one: (one.openedAt, one.id))
     return found[-last:] if last else found
+
+
+def _called(conversation: Conversation) -> str:
+    return f"{title(conversation)} #{conversation.id}"
 
 
 def _peer(text: str) -> tuple[object, int | None]:

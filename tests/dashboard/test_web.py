@@ -17,6 +17,7 @@ from labnet.net.faulting import FaultSwitch
 from labnet.net.layers import LayeredEndpoint, Layers
 from labnet.net.service import StreamListener
 from labnet.net.trace import Happening
+from labnet.testing import LoggedFailures
 from tests.dashboard.pages import TOKEN, World
 from tests.dashboard.traces import IN, REQUEST, begin, talk
 
@@ -177,7 +178,6 @@ def test_aFileForWireshark(world: World) -> None:
         ("?service=echo/struct9&last=1", (0, 1)),
         ("?text=%231", (1, 0)),
         ("?peer=127.0.0.1:50000&state=open", (1, 2)),
-        ("?peer=192.0.2.1", (0, 0)),
     ):
         file = world.ask(f"/export.pcapng{query}").body
         assert b"\x0a\x0d\x0d\x0a" in file[:20]
@@ -187,6 +187,31 @@ def test_aFileForWireshark(world: World) -> None:
 def _packets(file: bytes, data: bytes) -> int:
     """Segments that have this as their data: it is behind the end of a TCP header, and not in a comment."""
     return len(re.findall(rb"\x50\x18.{6}" + data, file, re.DOTALL))
+
+
+@pytest.mark.parametrize("query", ["", "?peer=192.0.2.1", "?service=chat", "?text=%237"])
+def test_aFileOfNothing(world: World, query: str) -> None:
+    if query:
+        talk(world.trace, begin(world.trace), (IN, REQUEST))
+    answer = world.ask(f"/export.pcapng{query}")
+    assert (answer.status, answer.json) == (404, {"error": "There are no such conversations."})
+
+
+def test_aBugCutsTheFile(
+    world: World, monkeypatch: pytest.MonkeyPatch, loggedFailures: LoggedFailures
+) -> None:
+    """Who reads it notices: the connection is reset, and the answer has no end."""
+
+    def broken(*arguments: object, **more: object) -> Iterator[bytes]:
+        yield b"x"
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("labnet.net.pcapng.write", broken)
+    begin(world.trace)
+    line = world.get("/export.pcapng")
+    assert line.transport.disconnected
+    assert not line.transport.value().endswith(b"0\r\n\r\n")
+    assert loggedFailures.flush(ZeroDivisionError)
 
 
 @pytest.mark.parametrize("query", ["?peer=somebody", "?last=-1", "?last=%C2%B2", "?last=9999999999"])
@@ -200,7 +225,10 @@ def test_aFileIsMadeAsItIsRead(world: World) -> None:
         talk(world.trace, begin(world.trace, "echo"), *[(IN, b"x" * 16_000)] * 8)
     slow = world.get("/export.pcapng")
     assert len(slow.transport.value()) < 300_000
-    whole = slow.transport.readAll()
+    whole = b""
+    while not whole.endswith(b"\r\n0\r\n\r\n"):
+        whole += slow.transport.readAll()
+        world.clock.advance(0)
     assert len(whole) > 40 * 8 * 16_000
     gone = world.get("/export.pcapng")
     gone.leave()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labnet.net.mirrors import mirrored
 from labnet.net.packets import checksum
 from labnet.net.pcapng import BadSelection, chosen, write
 from labnet.net.redaction import Redaction
@@ -402,3 +403,55 @@ def test_someOfThem() -> None:
 def test_noSuchPeer(peer: str) -> None:
     with pytest.raises(BadSelection, match="is not of the form"):
         chosen([], peer=peer)
+
+
+def test_bothEndsAreOurs() -> None:
+    """What a proxy says to a web server of the same lab is there once, as the server has heard it."""
+    trace = Trace(redaction=Redaction())
+    heard = recorded((H.RECEIVED, b"GET"), trace=trace, at=100.0)
+    said = recorded(
+        (H.WRITTEN, b"GET"), trace=trace, at=99.9, local=CLIENT, peer=SERVER, outgoing=True, service="proxy"
+    )
+    packets = packetsOf(said, heard)
+    assert [packet.data for packet in packets if packet.data] == [b"GET"]
+    assert {packet.interface for packet in packets} == {"thing"}
+    assert packets[0].comments[1] == "the other end is proxy #2, and left out"
+    assert {packet.interface for packet in packetsOf(said)} == {"proxy"}
+
+
+@pytest.mark.parametrize(
+    ("local", "peer", "at", "outgoing", "transport", "same"),
+    [
+        (CLIENT, SERVER, 104.0, True, "tcp", True),
+        (CLIENT, ("::ffff:127.0.0.1", 9_000), 100.0, True, "tcp", True),
+        (CLIENT, SERVER, 106.0, True, "tcp", False),
+        (CLIENT, SERVER, 100.0, False, "tcp", False),
+        (CLIENT, SERVER, 100.0, True, "udp", False),
+        (CLIENT, ("127.0.0.2", 9_000), 100.0, True, "tcp", False),
+        (("127.0.0.1", 50_001), SERVER, 100.0, True, "tcp", False),
+    ],
+)
+def test_whatIsTheOtherEnd(
+    local: tuple[str, int],
+    peer: tuple[str, int],
+    at: float,
+    outgoing: bool,
+    transport: TransportName,
+    same: bool,
+) -> None:
+    trace = Trace(redaction=Redaction())
+    heard = recorded(trace=trace, at=100.0)
+    said = recorded(trace=trace, at=at, local=local, peer=peer, outgoing=outgoing, transport=transport)
+    assert mirrored([heard, said]) == ({said: heard} if same else {})
+
+
+def test_eachEndOnce() -> None:
+    """A port that was used twice: the first with the first, the second with the second."""
+    trace = Trace(redaction=Redaction())
+    everywhere = ("0.0.0.0", 9_000)
+    heard = [recorded(trace=trace, at=at, local=everywhere, transport="udp") for at in (100.0, 101.0)]
+    said = [
+        recorded(trace=trace, at=at, local=CLIENT, peer=SERVER, transport="udp", outgoing=True)
+        for at in (100.0, 101.0, 101.5)
+    ]
+    assert mirrored([*said, *heard]) == {said[0]: heard[0], said[1]: heard[1]}
