@@ -335,6 +335,13 @@ CATALOGUE: tuple[Entry, ...] = (
         "Examines anyone's server or client, and names its mistakes: labnet check",
     ),
     Entry(
+        "demo",
+        Kind.CLIENT,
+        "labnet.demo.clienttap",
+        (),
+        "Shows the classic mistakes with sockets, measured, and their cures.",
+    ),
+    Entry(
         "authority",
         Kind.CLIENT,
         "labnet.authority.clienttap",

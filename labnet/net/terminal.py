@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from labnet.net.outcome import ClientError, ExitStatus
 
-__all__ = ["Progress", "table", "tabulated"]
+__all__ = ["Progress", "highlighted", "table", "tabulated"]
 
 
 def _rich(name: str) -> Any:
@@ -127,6 +127,18 @@ def tabulated(columns: Sequence[str], rows: Iterable[Sequence[str]], width: int 
     text = io.StringIO()
     table(text, columns, rows, width)
     return "\n".join(line.rstrip() for line in text.getvalue().split("\n")).strip("\n")
+
+
+def highlighted(code: str) -> str:
+    """Python code with colours for a terminal; without C{rich} as it is."""
+    try:
+        syntax, console = _rich("syntax"), _rich("console")
+    except ClientError:
+        return code
+    stream = io.StringIO()
+    drawn = syntax.Syntax(code, "python", theme="ansi_dark", background_color="default")
+    console.Console(file=stream, width=200, force_terminal=True, color_system="standard").print(drawn)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
 def _plainTable(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

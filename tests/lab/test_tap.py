@@ -219,6 +219,7 @@ def test_anEmptyRegisterIsNone(lab: Path) -> None:
             "[[calculator]]\n[[calculator]]\n",
             "calculator[2].listen: missing, and calculator[1] has the default endpoints",
         ),
+        ("[calculator]\nfaults = 'cut'\n", "calculator.faults: character 1, 'cut': how small?"),
         ("[calculator\n", "not TOML: "),
         (
             "[chess]\n",

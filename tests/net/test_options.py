@@ -89,6 +89,7 @@ def test_twoCommandLinesShareNothing() -> None:
             ["--send-buffer", str(2**31)],
             "--send-buffer: '2147483648' is not a whole number from 0 to 2147483647",
         ),
+        (["--faults", "cut=3 dely=4ms"], "--faults: character 7, 'dely=4ms': there is no such fault"),
         (["--what"], "option --what not recognized"),
     ],
 )
@@ -97,6 +98,15 @@ def test_aMistakeIsOneLine(arguments: list[str], sentence: str) -> None:
         parsed(Various, *arguments)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_faultsAreALayer() -> None:
+    """With a seed that is chosen, if the line has none; without faults there is no layer."""
+    assert parsed(Plain).layers.faults is None
+    switch = parsed(Plain, "--faults", "cut=3").layers.faults
+    assert switch is not None
+    assert switch.current is not None
+    assert str(switch.current) == f"seed={switch.current.seed}; cut=3/1ms"
 
 
 def test_withoutVariantsThereAreNone() -> None:
