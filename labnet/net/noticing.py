@@ -156,6 +156,9 @@ class _Half:
             if message.start < piece.start:
                 yield from self._overSeveral(message, other)
             self._whole = message
+        if self.incoming and len(inside) == 1 < len(messages):
+            text = f"One piece had the end of {_the(messages[0])} and the whole of {_the(inside[0])}."
+            yield Notice(Lesson.ACROSS, text, (event.number,))
         if not self.incoming and len(inside) == 1 and not self._oneWrite:
             yield from self._inOneWrite(piece, inside[0])
         if messages:

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from labnet.net.dissection import Dissector, Field, dissectorFor
 from labnet.net.logs import counted
+from labnet.net.noticing import Noticing
 from labnet.net.trace import Conversation, Event, Happening
 
 __all__ = ["TraceLines", "excerpt"]
@@ -62,10 +63,12 @@ def _text(data: bytes, cut: bool) -> str | None:
 
 class TraceLines:
     """
-    Tells the events of conversations, a line for each, and lines with the fields of what is whole::
+    Tells the events of conversations, a line for each, and lines with the fields of what is whole, and with
+    what there is to notice::
 
-        calculator #3   0.0002 < 9 bytes  0c 00 00 00 22 00 00 00 2b  |...."...+|
-        calculator #3          = request 1: 12 + 34 (operand a 12, operand b 34, operator +)
+        calculator #3   0.0002 < 4 bytes  00 00 00 2b  |...+|
+        calculator #3          = request 1: 12 + 34 (operand b 34, operator +)
+        calculator #3          * Request 1 came in 2 pieces: one message can take several reads.
 
     C{<} stands before what came from the peer, C{>} before what went to it; the number is of seconds since
     the beginning.
@@ -84,16 +87,16 @@ class TraceLines:
     ) -> None:
         self._most = most
         self._dissectors = dissectors
-        self._dissecting: dict[Conversation, Dissector] = {}
+        self._watched: dict[Conversation, _Watched] = {}
 
     def lines(self, conversation: Conversation, event: Event) -> list[str]:
         """The lines of one event, without their ends."""
         name = f"{conversation.service or conversation.transport} #{conversation.id}"
         seconds = max(event.at - conversation.openedAt, 0.0)
         told = [f"{name} {seconds:8.4f} {self._told(conversation, event)}"]
-        told += [f"{name} {'':8} = {line}" for line in _messages(self._fields(conversation, event))]
+        told += [f"{name} {'':8} {line}" for line in self._meaning(conversation, event)]
         if event.what is Happening.CLOSED:
-            self._dissecting.pop(conversation, None)
+            self._watched.pop(conversation, None)
         return told
 
     def lost(self, count: int) -> str:
@@ -120,23 +123,35 @@ class TraceLines:
                 return f"! fault: {event.note}"
         return f"- {event.note}"
 
-    # Fields.
+    # What it means.
 
-    def _fields(self, conversation: Conversation, event: Event) -> Sequence[Field]:
+    def _meaning(self, conversation: Conversation, event: Event) -> Sequence[str]:
         try:
             if event.what is Happening.OPENED:
                 dissector = self._dissectors(
                     conversation.service, conversation.detail, conversation.transport, conversation.outgoing
                 )
-                if dissector is not None:
-                    self._dissecting[conversation] = dissector
-                return ()
-            known = self._dissecting.get(conversation)
-            return _dissected(known, event) if known is not None else ()
+                self._watched[conversation] = _Watched(dissector, conversation.transport == "udp")
+            watched = self._watched.get(conversation)
+            return watched.meaning(event) if watched is not None else ()
         except Exception:
-            self._dissecting.pop(conversation, None)
+            self._watched.pop(conversation, None)
             self.log.failure("a bug in the dissection of {service}", service=conversation.service)
             return ()
+
+
+class _Watched:
+    """A conversation while it goes on."""
+
+    def __init__(self, dissector: Dissector | None, datagrams: bool) -> None:
+        self._dissector = dissector
+        self._noticing = Noticing(datagrams)
+
+    def meaning(self, event: Event) -> list[str]:
+        """Lines with what is whole now, and with what there is to notice."""
+        fields = _dissected(self._dissector, event) if self._dissector is not None else ()
+        told = [f"= {line}" for line in _messages(fields)]
+        return told + [f"* {notice.text}" for notice in self._noticing.happened(event, fields)]
 
 
 def _dissected(dissector: Dissector, event: Event) -> Sequence[Field]:

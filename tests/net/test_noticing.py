@@ -159,6 +159,13 @@ def test_onePieceWithAnEndAndABeginning() -> None:
     ]
 
 
+def test_onePieceWithAnEndAndAWholeMessage() -> None:
+    notices = told(came(REQUEST[:4]), came(REQUEST[4:] + REQUEST))
+    assert without(notices, Lesson.IN_PIECES) == [
+        Notice(Lesson.ACROSS, "One piece had the end of request 1 and the whole of request 2.", (3,))
+    ]
+
+
 def test_whatStandsBetweenMessagesIsNoPieceOfThem() -> None:
     """White space came first, in a piece of its own: the object came in two."""
     notices = told(came(b" \n"), came(b'{"oper1'), came(b'":1}'), detail="json")

@@ -60,7 +60,7 @@ def test_anExcerptIsOneLine(data: bytes, most: int) -> None:
 
 
 def test_aConversation() -> None:
-    """A line for each event, and one for what has become whole with it."""
+    """A line for each event, one for what has become whole with it, and one for what to notice."""
     shown = Shown(TraceLines())
     trace, conversation = shown.trace, shown.begin("calculator", "struct9")
     trace.add(conversation, Happening.RECEIVED, 1_000.5, b"\x0c\0\0\0")
@@ -78,8 +78,11 @@ def test_aConversation() -> None:
         'calculator #1   1.0000 < 14 bytes  22 00 00 00 2b 01 00 00 00 01 00 00 00 2b  |"...+........+|',
         "calculator #1          = request 1: 12 + 34 (operand b 34, operator +)",
         "calculator #1          = request 2: 1 + 1 (operand a 1, operand b 1, operator +)",
+        "calculator #1          * Request 1 came in 2 pieces in 0.5 s: one message can take several reads.",
+        "calculator #1          * One piece had the end of request 1 and the whole of request 2.",
         "calculator #1   1.2500 > 9 bytes  2e 00 00 00 00 00 00 00 52  |........R|",
         "calculator #1          = reply 1: 46 (result 46, unused 0, mark R)",
+        "calculator #1          * Reply 1 left in one write. That does not mean that it is read as one.",
         "calculator #1   2.0000 ! fault: held 40 ms",
         "calculator #1   2.0000 - something",
         "calculator #1   3.0000 < FIN: the peer ends its half",
@@ -103,6 +106,7 @@ def test_otherConversations() -> None:
         "tcp #2   0.0000 < close_notify: the peer ends its half",
         "mine #3   0.0000 - datagrams from nowhere, to [::1]:9, over UDP, at 00:16:40 UTC",
         "mine #3   0.0000 < 0 bytes",
+        "mine #3          * A datagram without a byte: UDP can send nothing, and it is a message.",
         "mine #4   0.0000 - datagrams to [::1]:8, from [::]:9, over UDP, at 00:16:40 UTC",
     ]
 
@@ -112,8 +116,8 @@ def test_manyMessagesInOnePiece() -> None:
     shown = Shown(TraceLines())
     conversation = shown.begin("calculator", "struct9")
     shown.trace.add(conversation, Happening.RECEIVED, 1_000.0, b"\x01\0\0\0\x01\0\0\0+" * 20)
-    assert len(shown.lines) == 2 + 8 + 1
-    assert shown.lines[-1].endswith("= and 12 messages more")
+    assert len(shown.lines) == 2 + 8 + 2
+    assert shown.lines[-2].endswith("= and 12 messages more")
     shown.trace.add(conversation, Happening.RECEIVED, 1_000.0, b"?" * 16_384)
     assert max(map(len, shown.lines)) < 400
 
