@@ -116,31 +116,34 @@
       groups.get(row.service).push(row);
     }
     const open = (rows) => rows.reduce((sum, row) => sum + (row.open || 0), 0);
-    const handled = (row) => (row.served ?? row.answered ?? 0);
+    const served = (row) => {
+      const handled = row.served ?? row.answered ?? 0;
+      const lost = (row.refused || 0) + (row.dropped || 0);
+      return [handled ? `${handled.toLocaleString("en")} so far` : "",
+        lost ? `${lost.toLocaleString("en")} refused` : ""].filter(Boolean).join(", ");
+    };
     const keyed = [["|", `all ${open(state.services)}`, (item) => {
       item.className = "all";
       item.replaceChildren(make("b", "", "All services"), make("span"), count(open(state.services)));
     }]];
     for (const [name, rows] of groups) {
+      const where = rows.length > 1 ? counted(rows.length, "listener")
+        : [shortly(rows[0].address), state.service === name ? served(rows[0]) : ""].filter(Boolean).join(", ");
       const faults = rows.find((row) => row.faults)?.faults || "";
-      keyed.push([`${name}|`, JSON.stringify([rows.length, open(rows), rows[0].address, faults]), (item) => {
+      keyed.push([`${name}|`, JSON.stringify([rows.length, open(rows), where, faults]), (item) => {
         item.className = "service";
         const mark = faults ? make("span", "tag", "faults") : "";
         if (mark) mark.title = faults;
         item.replaceChildren(make("span", "", make("b", "", name), mark),
-          make("span", "faint", rows.length > 1 ? counted(rows.length, "listener") : shortly(rows[0].address)),
-          count(open(rows)));
+          make("span", "faint", where), count(open(rows)));
       }]);
-      if (state.service !== name) continue;
+      if (state.service !== name || rows.length < 2) continue;
       for (const row of rows) {
         keyed.push([`${name}|${row.where}`, JSON.stringify(row), (item) => {
           item.className = "listener";
-          const lost = (row.refused || 0) + (row.dropped || 0);
           item.replaceChildren(
             make("span", "", row.detail ? `${row.detail} ` : "", make("span", "faint", shortly(row.address))),
-            make("span", "faint", [handled(row) ? `${handled(row).toLocaleString("en")} so far` : "",
-              lost ? `${lost.toLocaleString("en")} refused` : ""].filter(Boolean).join(", ")),
-            count(row.open || 0));
+            make("span", "faint", served(row)), count(row.open || 0));
         }]);
       }
     }
