@@ -225,8 +225,8 @@ def jsonLine(*, worker: int, query: bool = True) -> Line:
             "origin": None if record.origin is None else str(record.origin),
             "reused": record.reused,
             "decision": record.decision.value,
-            "why": _decoded(record.why.encode("utf-8", "backslashreplace")),
-            "rule": None if finding is None else _decoded(finding.rule.pattern),
+            "why": _shown(record.why),
+            "rule": None if finding is None else _shown(str(finding.rule)),
             "where": None if finding is None else finding.where,
             "coding": _decoded(_coding(record)),
             "seconds": round(record.seconds, 6),
@@ -245,6 +245,10 @@ def _decoded(data: bytes) -> str | None:
     if len(data) > _LONGEST:
         data = data[: _LONGEST - 3] + b"..."
     return data.decode("utf-8", "backslashreplace") or None
+
+
+def _shown(text: str) -> str | None:
+    return _decoded(text.encode("utf-8", "backslashreplace"))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labnet.proxy.accessformat import COMBINED, COMMON, BadFormat, jsonLine, lineFormat
+from labnet.proxy.inspection import Finding
 from labnet.proxy.journal import Decision, safeURL
+from labnet.proxy.rules import Pattern, Rule
 from tests.proxy.records import FOUND, asked, record
 
 #: What reads the common and combined formats: a quoted value ends at a quote without a backslash.
@@ -133,6 +135,14 @@ def test_everyDirective() -> None:
     for directive, value in values.items():
         assert lineFormat(directive, worker=7)(blocked) == f"{value}\n"
     assert lineFormat(" ".join(values), worker=7)(blocked) == " ".join(values.values()) + "\n"
+
+
+def test_aRuleIsCalledByItsName() -> None:
+    """As in the log, in both kinds of lines."""
+    rule = Rule(b"g[a-m]+s", Pattern.EXPRESSION, name="the games")
+    blocked = record(decision=Decision.BLOCKED, finding=Finding(rule, "body", 5))
+    assert lineFormat("%{rule}x", worker=1)(blocked) == "the games\n"
+    assert json.loads(jsonLine(worker=1)(blocked))["rule"] == "the games"
 
 
 def test_whatIsNotKnownIsADash() -> None:
