@@ -15,7 +15,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.error import ConnectError
+from twisted.internet.error import CannotListenError, ConnectError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
@@ -100,7 +100,7 @@ class Gathering(Service):
             _makePrivate(self._folder)
             self._path.unlink(missing_ok=True)
             self._port = self._reactor.listenUNIX(str(self._path), _OfferingFactory(self._own), mode=0o600)
-        except Exception as error:
+        except (OSError, CannotListenError) as error:
             # Serving matters more than the figures.
             self.log.error("the other workers can not read the figures: {error}", error=str(error))
 

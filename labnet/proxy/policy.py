@@ -226,7 +226,7 @@ class Answer:
     words: Words | None = None
     page: Page | None = None
 
-    def encode(self, version: Version, method: bytes, close: bool, now: float, url: bytes = b"") -> bytes:
+    def encode(self, version: Version, method: bytes, close: bool, now: float) -> bytes:
         """
         The bytes to send.
 
