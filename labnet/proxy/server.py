@@ -54,6 +54,9 @@ _MOST_AHEAD = 65_536
 #: How a connection ends with which all is well.
 _ORDERLY = frozenset(("answered", "closed", "closed by the peer", "service stopped"))
 
+#: What begins so is for another kind of proxy, or for one that listens with TLS.
+_OTHERS = {4: "SOCKS", 5: "SOCKS", 22: "TLS"}
+
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -282,6 +285,10 @@ class ProxyConnection(ServiceConnection):
     def _readHead(self) -> bool:
         policy = self.factory.policy
         if self._heads is None:
+            if other := _OTHERS.get(self._ahead[0]):
+                raise BadMessage(
+                    f"what comes is {other}, not HTTP: this is an http:// proxy, also for https://"
+                )
             self._heads = HeadReader(policy.heads.size)
         data, self._ahead = self._ahead, b""
         found = self._heads.feed(data)

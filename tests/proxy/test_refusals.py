@@ -42,6 +42,19 @@ def test_badRequestsAreAnswered(makeWorld: MakeWorld, request_: bytes, expected:
     assert client.take() == b""
 
 
+@pytest.mark.parametrize(
+    ("first", "said"), [(b"\x16\x03\x01\x02", b"TLS"), (b"\x05\x01\x00", b"SOCKS"), (b"\x04\x01", b"SOCKS")]
+)
+def test_whoSpeaksSomethingElseIsToldSoAtOnce(makeWorld: MakeWorld, first: bytes, said: bytes) -> None:
+    """No request can begin so: nobody waits for its end."""
+    client = makeWorld().client()
+    client.says(first)
+    answer = client.take()
+    assert status(answer) == 400
+    assert b"what comes is " + said in answer
+    assert client.transport.halfClosed
+
+
 def test_aGoodRequestBeforeABadOne(makeWorld: MakeWorld) -> None:
     """The good one is answered first, then the bad one, then the connection ends."""
     world = makeWorld()
