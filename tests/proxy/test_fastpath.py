@@ -215,7 +215,7 @@ def test_eachPathHasItsRules() -> None:
     world = World(Clock(), Policy(rules=(Rule(b"good", where=Conditions(paths=("/b",))), Rule(b"evil"))))
     client, origin = world.exchange(GET, PAGE)
     client.take()
-    for path, answer in [(b"a", b"200"), (b"b", b"404"), (b"a", b"200"), (b"b?x", b"404")]:
+    for path, answer in [(b"a", b"200"), (b"a?x", b"200"), (b"b", b"404")]:
         client.says(GET.replace(b"page", path))
         origin.says(PAGE)
         assert client.take().startswith(b"HTTP/1.1 " + answer)
