@@ -17,9 +17,16 @@ pytest_plugins = ["pytester", "labnet.testing.plugin"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the proxy's endurance test is."""
+    """How long the proxy's endurance test is, and how often the examiner's programs are examined."""
     parser.addoption(
         "--soak", type=int, default=30_000, metavar="N", help="requests of the proxy's endurance test"
+    )
+    parser.addoption(
+        "--check-repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="times that the examiner's programs are examined",
     )
 
 

@@ -52,6 +52,7 @@ class Connection(Protocol):
     A connection to a server that is examined, or from a client that is.
 
     @ivar ended: whether the program has ended what it sends; L{Kind.RESET} if it has broken it off.
+    @ivar lost: whether the connection is gone, both ways.
     """
 
     transport: ITCPTransport
@@ -65,12 +66,13 @@ class Connection(Protocol):
         self.ended: Kind | None = None
         self._patient = True
         self._closed = False
+        self.lost = False
 
     # From the reactor
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
-        self._stage.atEnd(self._leave)
+        self._stage.connections.append(self)
         self._stage.changed()
 
     def dataReceived(self, data: bytes) -> None:
@@ -95,7 +97,7 @@ class Connection(Protocol):
             self._say("program", "ends the connection" if clean else "breaks the connection off")
         if self.ended is None:
             self.ended = Kind.ENDED if reason.check(ConnectionDone) else Kind.RESET
-        self._closed = True
+        self._closed = self.lost = True
         self._stage.changed()
 
     # What a scenario does
@@ -235,6 +237,14 @@ class Connection(Protocol):
         self._say("examiner", "reads again")
         cast(Any, self.transport).resumeProducing()
 
+    def leave(self, *, abort: bool = False) -> None:
+        """The scenario is over: end the connection without a word, or break it off."""
+        self._closed = True
+        if not self.lost:
+            with suppress(Exception):
+                cast(Any, self.transport).resumeProducing()
+                (self.transport.abortConnection if abort else self.transport.loseConnection)()
+
     # Within
 
     def _say(self, who: str, what: str, data: bytes = b"") -> None:
@@ -260,6 +270,8 @@ class Connection(Protocol):
         self._patient = False
 
     def _progress(self) -> Progress | None:
+        if self._closed:
+            return None
         mine, theirs = self.transport.getHost(), self.transport.getPeer()
         if not isinstance(mine, (IPv4Address, IPv6Address)) or not isinstance(
             theirs, (IPv4Address, IPv6Address)
@@ -290,9 +302,3 @@ class Connection(Protocol):
         if self.ended is Kind.ENDED:
             return Kind.ENDED, f"{rest}the connection was ended{'' if came else ' without an answer'}"
         return (Kind.PART, f"only {count} came") if came else (Kind.SILENCE, "nothing came")
-
-    def _leave(self) -> None:
-        # Aborted, so that no port of the program's is kept in TIME_WAIT.
-        self._closed = True
-        with suppress(Exception):
-            self.transport.abortConnection()

@@ -21,7 +21,7 @@ from labnet.check.evidence import Failed, Kind
 from labnet.check.host import Host, filledIn, freePort
 from labnet.check.mistakes import Mistake
 from labnet.check.program import Bounds, Program
-from labnet.check.scenario import Scenario, Side
+from labnet.check.scenario import Scenario, Side, Topic
 from labnet.check.server import Server
 from labnet.check.stage import Limits, Stage
 from labnet.check.verdict import Finding, Outcome, refined
@@ -103,7 +103,7 @@ class _Attempt:
                 limit.cancel()
             if self.failed is not None:
                 await self._lastWords()
-            stage.leave()
+            await stage.leave()
 
     async def _lastWords(self) -> None:
         """What the program still says, if it is about to end."""
@@ -116,10 +116,11 @@ class _Attempt:
         """The likely one: what was seen says more than what the scenario is there for."""
         program = self.stage.program
         assert self.failed is not None
-        if program is not None and program.exceeded is not None:
-            return program.exceeded
+        exceeded = program.exceeded if program is not None else None
+        if exceeded is not None and exceeded is not Mistake.TOO_MUCH_MEMORY:
+            return exceeded
         gone = program is not None and not program.running
-        return self.failed.mistake or scenario.mistake or (Mistake.CRASH if gone else None)
+        return self.failed.mistake or scenario.mistake or exceeded or (Mistake.CRASH if gone else None)
 
 
 class _Examination:
@@ -183,6 +184,12 @@ class _Examination:
     async def _run(self, attempt: _Attempt, scenario: Scenario) -> None:
         if self._settings.side is Side.SERVER:
             await attempt.play(self._playServer(attempt.stage, scenario))
+            if attempt.failed is None and not await self._host.listens(attempt.stage):
+                attempt.failed = Failed(
+                    Kind.GONE, "that the server goes on", "it does not listen any more", None,
+                    scenario.mistake if scenario.topic is not Topic.PLAIN else Mistake.ONE_CONNECTION,
+                )  # fmt: skip
+                attempt.output = attempt.stage.program.tail() if attempt.stage.program is not None else ""
             if attempt.failed is not None:
                 # What it has suffered must not spoil the next scenario.
                 await self._host.stop()

@@ -95,6 +95,14 @@ class Host:
         program.start(self._reactor)
         await self._untilItListens(program, stage)
 
+    async def listens(self, stage: Stage) -> bool:
+        """Whether a program that we have started still listens; if not, it has had time to end."""
+        program = self.program
+        if program is None or listens(self.address[1], self._transport) is not False:
+            return True
+        await stage.until(lambda: program.over, limit=1.0)
+        return False
+
     async def stop(self) -> None:
         """End the program, if there is one."""
         program, self.program = self.program, None

@@ -43,6 +43,12 @@ class Mistake(Enum):
         "A client may ask several times on one connection; it is the client who ends it.",
         "Read the next request in a loop, until recv returns b''.",
     )
+    ONE_CONNECTION = (
+        "one-connection",
+        "Your server ends with its first client.",
+        "A server is there for all who come, one after the other and at the same time.",
+        "Accept the next client in a loop.",
+    )
     ONE_CLIENT = (
         "one-client",
         "You serve one client at a time.",

@@ -15,12 +15,15 @@ from twisted.internet.interfaces import IReactorTime
 from labnet.check.evidence import Step
 
 if TYPE_CHECKING:
+    from labnet.check.connection import Connection
     from labnet.check.program import Program
 
 __all__ = ["Limits", "Stage"]
 
 #: Seconds between two looks at whether a program sleeps.
 _LOOK = 0.02
+#: How often one looks at least before a wait is given up.
+_LEAST_LOOKS = 3
 _MOST_STEPS = 400
 _LONGEST_DATA = 512
 
@@ -50,6 +53,7 @@ class Stage:
     @param random: the dice, thrown with the seed of the examination and the scenario's name.
     @ivar program: what we have started for it, if anything.
     @ivar steps: what was said.
+    @ivar connections: all that there were.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Stage:
         self._waiting: list[Deferred[None]] = []
         self._changes = 0
         self._leaving: list[Callable[[], None]] = []
+        self.connections: list[Connection] = []
 
     def note(self, who: str, what: str, data: bytes = b"") -> None:
         """Write down what was said, up to a number of steps."""
@@ -80,8 +85,17 @@ class Stage:
         """Do this when the scenario is over, however it ends."""
         self._leaving.append(leave)
 
-    def leave(self) -> None:
-        """The scenario is over."""
+    async def leave(self) -> None:
+        """
+        The scenario is over. Connections are ended as a well-behaved peer ends them, for it is not here
+        that a program is shown what else there is; those that stay after a moment are broken off.
+        """
+        left = [connection for connection in self.connections if not connection.lost]
+        for connection in left:
+            connection.leave()
+        await self.until(lambda: all(one.lost for one in left), limit=self.limits.piece)
+        for connection in left:
+            connection.leave(abort=True)
         while self._leaving:
             self._leaving.pop()()
 
@@ -99,15 +113,19 @@ class Stage:
         limit = self.limits.wait if limit is None else limit
         startedAt = quietAt = self.reactor.seconds()
         before: tuple[int, object] = (-1, None)
+        looks = quietLooks = 0
         while not condition():
             now = self.reactor.seconds()
-            if now - startedAt >= limit:
-                return False
             doing = self.program.doing() if self.program is not None and asleep else None
             if doing is None or (self._changes, doing) != before:
-                before, quietAt = (self._changes, doing), now
-            elif now - quietAt >= self.limits.idle:
+                before, quietAt, quietLooks = (self._changes, doing), now, 0
+            # Between two looks the reactor has taken what was there: who was kept from looking blames
+            # nobody.
+            if now - startedAt >= limit and looks >= _LEAST_LOOKS:
                 return False
+            if now - quietAt >= self.limits.idle and quietLooks >= _LEAST_LOOKS:
+                return False
+            looks, quietLooks = looks + 1, quietLooks + 1
             await self.pause(min(_LOOK, limit))
         return True
 

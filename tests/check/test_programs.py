@@ -1,0 +1,70 @@
+"""
+The examiner on purpose-made wrong programs, one typical mistake each, and on correct ones: all mistakes are
+named, and all correct programs pass. Each service's programs are examined together, the first time one of
+them is asked for.
+
+C{--check-repeat 50} examines all of them fifty times, with other dice each time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from labnet.check.collection import contracts
+from labnet.check.mistakes import mistakeCalled
+from tests.check.ours import OURS
+from tests.check.programs import Case, reports, students
+
+CASES = [*students(), *OURS]
+WRONG = [case for case in CASES if case.mistake]
+CORRECT = [case for case in CASES if not case.mistake]
+
+
+@pytest.fixture(scope="session")
+def seeds(pytestconfig: pytest.Config) -> tuple[int, ...]:
+    """What the dice are thrown with, each time."""
+    return tuple(range(1, pytestconfig.getoption("check_repeat") + 1))
+
+
+def told(report: dict[str, Any]) -> str:
+    """What went wrong, for the message of a failed test."""
+    return "\n".join(
+        f"{one['name']}: {one['outcome']}: expected {one['expected']}; {one['came']} "
+        f"[{one['mistake']}]\n{one['output']}"
+        for one in report["scenarios"]
+        if one["outcome"] != "passed"
+    )
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("case", WRONG, ids=str)
+def test_theMistakeIsNamed(case: Case, seeds: tuple[int, ...]) -> None:
+    """It is found by the examiner, and it is the first that is named: the student reads that one first."""
+    assert mistakeCalled(case.mistake)
+    for seed in seeds:
+        report = reports(case.service, seeds)[str(case), seed]
+        named = [mistake["id"] for mistake in report["mistakes"]]
+        assert named[:1] == [case.mistake], f"seed {seed}: {named}\n{told(report)}"
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("case", CORRECT, ids=str)
+def test_aCorrectProgramPasses(case: Case, seeds: tuple[int, ...]) -> None:
+    """Every scenario, at the first attempt."""
+    for seed in seeds:
+        report = reports(case.service, seeds)[str(case), seed]
+        assert report["passed"], f"seed {seed}:\n{told(report)}"
+        assert {one["outcome"] for one in report["scenarios"]} == {"passed"}
+
+
+@pytest.mark.parametrize("service", contracts())
+def test_thereAreProgramsForEachContract(service: str) -> None:
+    """Six wrong servers and four wrong clients at least, and correct ones of both kinds."""
+    wrong = Counter(case.side for case in WRONG if case.service == service)
+    correct = Counter(case.side for case in CORRECT if case.service == service and case.command)
+    assert wrong["server"] >= 6
+    assert wrong["client"] >= 4
+    assert min(correct["server"], correct["client"]) >= 1
