@@ -179,8 +179,9 @@ class Connection(Protocol):
             raise Failed(Kind.RESET, words, "it was broken off", None, signs[Kind.RESET])
 
     async def anything(self) -> bytes:
-        """Wait until something comes, or the end, or nothing for too long; return what came: all is "
-        "right."""
+        """
+        Wait until something comes, or the end, or nothing for too long; return what came: all is right.
+        """
         await self._stage.until(lambda: self.ended is not None or bool(self._came))
         came = bytes(self._came)
         self._came.clear()

@@ -92,8 +92,9 @@ Signs = Mapping[Any, Mistake]
 
 
 def decisive(expected: bytes, came: bytes) -> int:
-    """The offset of the first byte that differs; the shorter one's length if it is a beginning of the "
-    "other."""
+    """
+    The offset of the first byte that differs; the shorter one's length if it is a beginning of the other.
+    """
     for offset, (one, other) in enumerate(zip(expected, came, strict=False)):
         if one != other:
             return offset

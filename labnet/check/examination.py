@@ -288,8 +288,9 @@ async def _several(
     findings: dict[Planned, Finding],
     progress: Callable[[int], None],
 ) -> None:
-    """A server is asked one scenario after the other: its state is one. Clients are started several at "
-    "once."""
+    """
+    A server is asked one scenario after the other: its state is one. Clients are started several at once.
+    """
     several = settings.side is Side.CLIENT and not settings.address[1]
     places = DeferredSemaphore(settings.atOnce if several else 1)
 

@@ -250,10 +250,11 @@ async def _bothAnswers(connection: Connection, one: Question, other: Question) -
 # Slow peers, and the ends of streams
 
 
-@CONTRACT.server("two hundred requests, then the answers", Topic.SLOW, Mistake.SHORT_RECV, variants=DELIMITED)
+@CONTRACT.server("many requests, then the answers", Topic.SLOW, Mistake.SHORT_RECV, variants=DELIMITED)
 async def lateReader(server: Server) -> None:
-    """A client may ask two hundred times before it reads the first answer. None of the answers may be "
-    "lost."""
+    """
+    A client may ask two hundred times before it reads the first answer. None of the answers may be lost.
+    """
     questions = some(server, 200)
     connection = await server.connect()
     connection.stopReading()

@@ -63,8 +63,9 @@ def answer(result):
 
 
 def objects(buffer):
-    """The objects at the beginning of the buffer, and the rest of it; None when there is too much of "
-    "that."""
+    """
+    The objects at the beginning of the buffer, and the rest of it; None when there is too much of that.
+    """
     found = []
     decoder = json.JSONDecoder()
     while buffer.strip():
