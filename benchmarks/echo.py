@@ -15,17 +15,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
-import select
 import socket
 import sys
-import time
-from contextlib import ExitStack
-from statistics import median
 
-from measuring import LOAD, Server, spread, stopOnSignals, table, twistd
+from measuring import stopOnSignals, twistd
+from roundtrips import compare
 
-CLIENTS = 64
 MESSAGE = b"x" * 64
 
 TWISTED = """
@@ -98,61 +93,6 @@ SERVERS = {
         "labnet-echo, counted": twistd("--reactor", "labnet", *COUNTED),
     },
 }
-TITLES = {socket.SOCK_STREAM: "TCP", socket.SOCK_DGRAM: "UDP"}
-
-
-def load(kind: socket.SocketKind, port: int, seconds: float) -> int:
-    """How many round trips there were."""
-    poller = select.epoll()
-    sockets = {}
-    for _ in range(CLIENTS):
-        client = socket.socket(socket.AF_INET, kind)
-        client.connect(("127.0.0.1", port))
-        if kind is socket.SOCK_STREAM:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.send(MESSAGE)
-        poller.register(client, select.EPOLLIN)
-        sockets[client.fileno()] = client
-    done = 0
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        # A datagram may be lost; then that client is silent, and all of them may be in the end.
-        for descriptor, _ in poller.poll(seconds):
-            client = sockets[descriptor]
-            # A message of this size comes in one piece on the loopback interface.
-            if len(client.recv(4096)) == len(MESSAGE):
-                done += 1
-            client.send(MESSAGE)
-    for client in sockets.values():
-        client.close()
-    return done
-
-
-def compare(kind: socket.SocketKind, rounds: int, seconds: float) -> str:
-    """The table of one kind of socket."""
-    servers = dict(SERVERS[kind])
-    if importlib.util.find_spec("uvloop") is None:
-        servers.pop("uvloop Protocol", None)
-    rates: dict[str, list[float]] = {name: [] for name in servers}
-    costs: dict[str, list[float]] = {name: [] for name in servers}
-    with ExitStack() as stack:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        running = {name: stack.enter_context(Server(command)) for name, command in servers.items()}
-        ports = {name: server.announced() for name, server in running.items()}
-        os.sched_setaffinity(0, {LOAD})
-        for _ in range(rounds):
-            for name, server in running.items():
-                before = server.processor
-                done = load(kind, ports[name], seconds)
-                rates[name].append(done / seconds)
-                costs[name].append((server.processor - before) / max(done, 1) * 1e6)
-    base = median(next(iter(rates.values())))
-    columns = [TITLES[kind], "round trips a second", "lowest to highest", "ratio", "CPU µs each"]
-    rows = [
-        [name, f"{median(r):,.0f}", spread(r), f"{median(r) / base:.2f}", f"{median(costs[name]):.1f}"]
-        for name, r in rates.items()
-    ]
-    return table(columns, rows)
 
 
 def main() -> None:
@@ -161,8 +101,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     stopOnSignals()
-    for kind in SERVERS:
-        print(compare(kind, options.rounds, options.seconds), end="\n\n")
+    for kind, known in SERVERS.items():
+        servers = dict(known)
+        if importlib.util.find_spec("uvloop") is None:
+            servers.pop("uvloop Protocol", None)
+        print(compare(kind, servers, MESSAGE, options.rounds, options.seconds), end="\n\n")
 
 
 if __name__ == "__main__":

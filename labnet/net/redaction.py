@@ -22,7 +22,11 @@ LOOK_BEHIND = 256
 #: Of a line that is not complete, what is remembered: a field's name is shorter.
 _LONGEST_NAME = 128
 
+_NEWLINE = ord("\n")
 _STARS = bytes(byte if byte in b" \t\r\n" else ord("*") for byte in range(256))
+
+#: Stands for the beginning of a line that is none of a field.
+_NO_FIELD = b"\0"
 
 #: From where to where.
 Span = tuple[int, int]
@@ -68,13 +72,30 @@ class Redaction:
         return Hiding(self)
 
 
+_COLON = re.compile(rb"[ \t]{0,16}:")
+
+
 @lru_cache(32)
-def _fieldName(fields: tuple[str, ...]) -> re.Pattern[bytes] | None:
-    """Finds where a line begins with one of those fields, up to the colon."""
-    if not fields:
-        return None
-    names = b"|".join(re.escape(name.encode("utf-8")) for name in fields)
-    return re.compile(rb"(?im)^(?:" + names + rb")[ \t]{0,16}:")
+def _lowered(fields: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(name.encode("utf-8").lower() for name in fields)
+
+
+def _beginnings(names: tuple[bytes, ...], text: bytes) -> list[int]:
+    """Where values begin: behind each of the names at the beginning of a line, and its colon."""
+    if b":" not in text:
+        return []
+    # A regular expression for all of it takes twenty times as long.
+    lowered = text.lower()
+    found = []
+    for name in names:
+        at = lowered.find(name)
+        while at >= 0:
+            if at == 0 or lowered[at - 1] == _NEWLINE:
+                colon = _COLON.match(lowered, at + len(name))
+                if colon is not None:
+                    found.append(colon.end())
+            at = lowered.find(name, at + 1)
+    return sorted(found)
 
 
 class Hiding:
@@ -82,11 +103,15 @@ class Hiding:
     Hides in one direction of one stream, piece by piece.
     """
 
-    __slots__ = ("_behind", "_expressions", "_field", "_inside", "_line")
+    __slots__ = ("_behind", "_expressions", "_inside", "_line", "_names")
 
     def __init__(self, redaction: Redaction) -> None:
-        self._field = _fieldName(redaction.fields)
+        self._names = _lowered(redaction.fields)
         self._expressions = redaction.expressions
+        self.again()
+
+    def again(self) -> None:
+        """What comes next has nothing to do with what has been."""
         # The line that the next piece goes on with, if that may be a field; and whether it is inside the
         # value of one: b"\n" where that goes on only if the next line begins with a space.
         self._line = b""
@@ -101,28 +126,30 @@ class Hiding:
         @return: they, and what of the pieces before should have been hidden: from where to where, in bytes
             before the beginning of this piece.
         """
-        wanted, rest = data[:most], data[most:]
-        hidden = bytearray(wanted)
-        if self._field is not None:
-            for start, end in self._values(self._field, wanted):
-                # Spaces and line ends stay, so that it can be seen where it is.
-                hidden[start:end] = wanted[start:end].translate(_STARS)
-            if rest:
-                self._pass(self._field, rest)
-        before: list[Span] = []
-        if self._expressions:
-            for start, end in self._found(wanted):
-                if end > 0:
-                    hidden[max(start, 0) : end] = b"*" * (end - max(start, 0))
-                if start < 0:
-                    before.append((-start, -min(end, 0)))
-            self._behind = (self._behind + data)[-LOOK_BEHIND:]
+        wanted = data[:most]
+        spans = self._values(wanted) if self._names else []
+        if len(data) > most and self._names:
+            self._pass(data[most:])
+        if not (spans or self._expressions):
+            return wanted, []
+        hidden, before = bytearray(wanted), []
+        for start, end in spans:
+            # Spaces and line ends stay, so that it can be seen where it is.
+            hidden[start:end] = wanted[start:end].translate(_STARS)
+        for start, end in self._found(wanted):
+            if end > 0:
+                hidden[max(start, 0) : end] = b"*" * (end - max(start, 0))
+            if start < 0:
+                before.append((-start, -min(end, 0)))
+        self._behind = (self._behind + data)[-LOOK_BEHIND:]
         return bytes(hidden), before
 
     # Fields.
 
-    def _values(self, field: re.Pattern[bytes], data: bytes) -> list[Span]:
+    def _values(self, data: bytes) -> list[Span]:
         """Where in a piece the values of the fields are."""
+        if self._line is _NO_FIELD and b"\n" not in data:
+            return []
         spans: list[Span] = []
         at = 0
         if self._inside:
@@ -132,11 +159,20 @@ class Hiding:
                 return spans
         text, shift = self._line + data[at:], at - len(self._line)
         end = 0
-        while match := field.search(text, end):
-            end = self._endOfValue(text, match.end())
-            spans.append((max(match.end() + shift, 0), end + shift))
-        self._line = b"" if self._inside else text[text.rfind(b"\n") + 1 :][:_LONGEST_NAME]
+        for begin in _beginnings(self._names, text):
+            if begin >= end:
+                end = self._endOfValue(text, begin)
+                spans.append((max(begin + shift, 0), end + shift))
+        self._line = b"" if self._inside else self._lastLine(text)
         return spans
+
+    def _lastLine(self, text: bytes) -> bytes:
+        """What to remember of a line that the next piece may go on with."""
+        start = text.rfind(b"\n") + 1
+        line = text[start : start + _LONGEST_NAME]
+        if line and not any(name.startswith(line[: len(name)].lower()) for name in self._names):
+            return _NO_FIELD
+        return line
 
     def _endOfValue(self, data: bytes, at: int) -> int:
         """
@@ -157,7 +193,7 @@ class Hiding:
         self._inside = b" "
         return len(data)
 
-    def _pass(self, field: re.Pattern[bytes], data: bytes) -> None:
+    def _pass(self, data: bytes) -> None:
         """Nobody wants to see these bytes, but a field may begin in them."""
         start = self._endOfValue(data, 0) if self._inside else 0
         if self._inside:
@@ -169,7 +205,7 @@ class Hiding:
                 start = newline + 1
                 break
         data = data[start:]
-        self._values(field, data)
+        self._values(data)
 
     # Regular expressions.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from twisted.logger import Logger
 
@@ -44,10 +44,10 @@ class Happening(Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """
-    One thing that happened in a L{Conversation}.
+    One thing that happened in a L{Conversation}. It can not be changed; and there are many, so it is what
+    is made fastest.
 
     @ivar number: from 1, in its conversation; what is forgotten has had its number, too.
     @ivar at: seconds since the epoch.
@@ -117,7 +117,7 @@ class Conversation:
     events: deque[Event] = field(default_factory=deque)
     redaction: Redaction = field(default=Redaction(), repr=False)
     looker: Looker | None = field(default=None, repr=False)
-    hiding: dict[Happening, Hiding] = field(default_factory=dict, repr=False)
+    hiding: dict[Happening, Hiding] | None = field(default=None, repr=False)
 
     @property
     def ended(self) -> bool:
@@ -160,6 +160,7 @@ class Trace:
         self.conversations: Mapping[int, Conversation] = MappingProxyType(self._all)
         # Those that keep something, the longest quiet first; and those that have ended, in that order.
         self._quiet: OrderedDict[int, Conversation] = OrderedDict()
+        self._loudest: Conversation | None = None
         self._ended: deque[Conversation] = deque()
         self._lookers: tuple[Looker, ...] = ()
         self._next = 1
@@ -193,6 +194,7 @@ class Trace:
         self._next = max(self._next, number + 1)
         conversation = Conversation(number, service, detail, transport, local, peer, at, secure, outgoing)
         conversation.redaction = self.redaction if redaction is None else redaction
+        conversation.hiding = {} if conversation.redaction else None
         conversation.looker = looker
         self._all[conversation.id] = conversation
         self.add(conversation, Happening.OPENED, at)
@@ -209,6 +211,7 @@ class Trace:
         """
         if conversation.closedAt is not None:
             return
+        # Every piece of everybody passes here.
         size = len(data)
         if what is Happening.RECEIVED:
             conversation.bytesIn += size
@@ -226,9 +229,17 @@ class Trace:
         events.append(event)
         conversation.bytesKept += len(data)
         self._cost += len(data) + EVENT_COST
-        self._quiet[conversation.id] = conversation
-        self._quiet.move_to_end(conversation.id)
-        self._bound(conversation)
+        if conversation is not self._loudest:
+            self._loudest = conversation
+            self._quiet[conversation.id] = conversation
+            self._quiet.move_to_end(conversation.id)
+        bounds = self.bounds
+        if (
+            len(events) > bounds.events
+            or conversation.bytesKept > bounds.conversationBytes
+            or self._cost > bounds.totalBytes
+        ):
+            self._bound(conversation)
         if what is Happening.CLOSED:
             self._closed(conversation)
         if conversation.looker is not None and not self._tell(conversation.looker, conversation, event):
@@ -258,11 +269,13 @@ class Trace:
     def _kept(self, conversation: Conversation, what: Happening, data: bytes) -> bytes:
         """The beginning of a piece, without secrets."""
         most = self.bounds.pieceBytes
-        if not conversation.redaction:
+        if conversation.hiding is None:
             return bytes(data[:most])
         hiding = conversation.hiding.get(what)
-        if hiding is None or conversation.transport == "udp":
+        if hiding is None:
             hiding = conversation.hiding[what] = conversation.redaction.begin()
+        elif conversation.transport == "udp":
+            hiding.again()
         kept, before = hiding.hide(bytes(data), most)
         if before:
             self._mend(conversation, what, before)
@@ -308,9 +321,10 @@ class Trace:
             self._forget(longest)
             if not longest.events:
                 del self._quiet[longest.id]
+                self._loudest = None
 
     def _closed(self, conversation: Conversation) -> None:
-        conversation.hiding.clear()
+        conversation.hiding = None
         self._ended.append(conversation)
         while len(self._ended) > self.bounds.conversations:
             self._forgetEnded()
@@ -327,6 +341,8 @@ class Trace:
         conversation = self._ended.popleft()
         del self._all[conversation.id]
         self._quiet.pop(conversation.id, None)
+        if conversation is self._loudest:
+            self._loudest = None
         self._cost -= conversation.bytesKept + EVENT_COST * len(conversation.events)
 
     # Who looks on.

@@ -103,6 +103,12 @@ class TraceLines:
         """The line in place of so many that could not be written."""
         return f"{counted(count, 'line')} lost"
 
+    def passOver(self, conversation: Conversation, event: Event) -> None:
+        """Nobody wants the lines of this event; those that follow are as if they had been there."""
+        self._fields(conversation, event)
+        if event.what is Happening.CLOSED:
+            self._dissecting.pop(conversation, None)
+
     def _told(self, conversation: Conversation, event: Event) -> str:
         match event.what:
             case Happening.RECEIVED | Happening.WRITTEN:

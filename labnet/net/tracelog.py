@@ -56,16 +56,17 @@ class TraceLog:
 
     def __call__(self, conversation: Conversation, event: Event) -> None:
         """Write what has happened."""
-        lines = self._lines.lines(conversation, event)
         second = int(event.at)
         if second != self._second:
             self._second, self._written = second, 0
             if self._left:
                 left, self._left = self._left, 0
-                self.log.warn("{left} of the trace left out", left=counted(left, "line"))
+                self.log.warn("{left} of the trace left out", left=counted(left, "event"))
         if self._written >= self._most:
-            self._left += len(lines)
+            self._left += 1
+            self._lines.passOver(conversation, event)
             return
+        lines = self._lines.lines(conversation, event)
         self._written += len(lines)
         for line in lines:
             self.log.info(

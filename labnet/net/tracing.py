@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from OpenSSL import SSL
@@ -214,6 +215,12 @@ class TracedFactory(LayerFactory):
         return TracedConnection(protocol, self.recorder)
 
 
+@dataclass(slots=True)
+class _Peer:
+    conversation: Conversation
+    heardAt: float
+
+
 class TracedDatagrams(DatagramLayer):
     """
     Records the datagrams of a protocol, a conversation for each peer::
@@ -227,31 +234,32 @@ class TracedDatagrams(DatagramLayer):
     def __init__(self, wrapped: DatagramProtocol, recorder: Recorder) -> None:
         super().__init__(wrapped)
         self.recorder = recorder
-        # By peer, the longest silent first, each with when there was something last.
-        self._peers: OrderedDict[tuple[str, int], tuple[Conversation, float]] = OrderedDict()
+        # The longest silent first.
+        self._peers: OrderedDict[tuple[str, int], _Peer] = OrderedDict()
         self._sweep: IDelayedCall | None = None
         self._connectedTo: tuple[str, int] | None = None
 
     def conversationWith(self, addr: tuple[str, int]) -> Conversation:
         """The one of a peer, begun if there is none."""
-        known = self._peers.get(addr)
-        now = self.recorder.clock.seconds()
+        peers, now = self._peers, self.recorder.clock.seconds()
+        known = peers.get(addr)
         if known is not None:
-            self._peers[addr] = (known[0], now)
-            self._peers.move_to_end(addr)
-            return known[0]
-        if len(self._peers) >= MOST_PEERS:
-            _, (oldest, _) = self._peers.popitem(last=False)
-            self.recorder.add(oldest, Happening.CLOSED, note=f"forgotten: more than {MOST_PEERS} peers")
+            known.heardAt = now
+            peers.move_to_end(addr)
+            return known.conversation
+        if len(peers) >= MOST_PEERS:
+            _, oldest = peers.popitem(last=False)
+            note = f"forgotten: more than {MOST_PEERS} peers"
+            self.recorder.add(oldest.conversation, Happening.CLOSED, note=note)
         conversation = self.recorder.begin("udp", _place(self.transport.getHost()), addr[:2])
-        self._peers[addr] = (conversation, now)
+        peers[addr] = _Peer(conversation, now)
         if self._sweep is None:
             self._sweep = self.recorder.clock.callLater(QUIET, self._sweepNow)
         return conversation
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         self.recorder.add(self.conversationWith(addr), Happening.RECEIVED, datagram)
-        super().datagramReceived(datagram, addr)
+        self.wrapped.datagramReceived(datagram, addr)
 
     def connect(self, host: str, port: int) -> None:
         super().connect(host, port)
@@ -260,7 +268,7 @@ class TracedDatagrams(DatagramLayer):
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         peer = addr or self._connectedTo
         try:
-            super().write(datagram, addr)
+            self.transport.write(datagram, addr)
         except (OSError, MessageLengthError) as error:
             if peer is not None:
                 why = getattr(error, "strerror", None) or "too long"
@@ -282,21 +290,22 @@ class TracedDatagrams(DatagramLayer):
         if sweep is not None and sweep.active():
             sweep.cancel()
         while self._peers:
-            _, (conversation, _) = self._peers.popitem(last=False)
-            self.recorder.add(conversation, Happening.CLOSED, note="closed by us: the port is closed")
+            _, peer = self._peers.popitem(last=False)
+            note = "closed by us: the port is closed"
+            self.recorder.add(peer.conversation, Happening.CLOSED, note=note)
 
     def _sweepNow(self) -> None:
         self._sweep = None
         now = self.recorder.clock.seconds()
         while self._peers:
-            addr, (conversation, last) = next(iter(self._peers.items()))
+            addr, peer = next(iter(self._peers.items()))
             # The system's clock may be set back.
-            left = min(last + QUIET - now, QUIET)
+            left = min(peer.heardAt + QUIET - now, QUIET)
             if left > 0:
                 self._sweep = self.recorder.clock.callLater(left, self._sweepNow)
                 return
             del self._peers[addr]
-            self.recorder.add(conversation, Happening.CLOSED, note=f"silent for {QUIET:g} s")
+            self.recorder.add(peer.conversation, Happening.CLOSED, note=f"silent for {QUIET:g} s")
 
 
 def _place(address: IAddress) -> tuple[str, int]:

@@ -5,6 +5,7 @@ The options that every server shares.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -14,7 +15,9 @@ from labnet.catalogue import Entry, Kind
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.limits import Limits
 from labnet.net.options import ServerOptions, choice, number
+from labnet.net.redaction import Redaction
 from labnet.net.sockets import SocketOptions
+from labnet.net.tracelog import TraceFile, TraceLog
 
 ENTRY = Entry("thing", Kind.SERVER, "nowhere", ("tcp:9010", "udp:9011"), "A thing.")
 
@@ -142,3 +145,38 @@ def test_jsonLogsWithoutARunnerChangeNothing(capsys: pytest.CaptureFixture[str])
     parsed(Plain, "--json-logs")
     assert capsys.readouterr().out == ""
     assert sys.stdout is not None
+
+
+# Traces
+
+
+def test_withoutAnOptionNothingIsTraced() -> None:
+    layers = parsed(Plain, "--trace-redact", "x").layers
+    assert layers.trace is None
+    assert layers.looker is None
+
+
+def test_whereATraceGoes(tmp_path: Path) -> None:
+    """C{--trace} is the log; a file is enough of a wish."""
+    assert isinstance(parsed(Plain, "--trace").layers.looker, TraceLog)
+    for given in (["--trace"], []):
+        layers = parsed(Plain, *given, "--trace-file", str(tmp_path / "new")).layers
+        assert isinstance(layers.looker, TraceFile)
+    assert parsed(Plain, "--trace-redact", "a(b)", "--trace-redact", "c").layers.redaction == Redaction.of(
+        ["a(b)", "c"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trace-redact", "("], r"--trace-redact: '\(' is no regular expression: .*"),
+        (["--trace-file", "/"], "--trace-file: '/' is not a file"),
+        (["--trace-file", ""], "--trace-file: '' is not a file"),
+        (["--trace-file", "/nowhere/x"], "--trace-file: /nowhere/x: there is no directory /nowhere"),
+        (["--trace-bytes", "16385"], "--trace-bytes: '16385' is not a whole number from 0 to 16384"),
+    ],
+)
+def test_mistakesAboutTraces(arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        parsed(Plain, *arguments)

@@ -55,7 +55,7 @@ def test_theLogIsNotFlooded(logged: list[LogEvent]) -> None:
     assert len(logged) == 3
     trace.add(conversation, Happening.NOTE, 1_001.5, note="next")
     assert [formatEvent(event) for event in logged[3:]] == [
-        "8 lines of the trace left out",
+        "8 events of the trace left out",
         "mine #1   1.5000 - next",
     ]
 
