@@ -105,9 +105,9 @@ class TraceLines:
 
     def passOver(self, conversation: Conversation, event: Event) -> None:
         """Nobody wants the lines of this event; those that follow are as if they had been there."""
-        self._fields(conversation, event)
+        self._meaning(conversation, event)
         if event.what is Happening.CLOSED:
-            self._dissecting.pop(conversation, None)
+            self._watched.pop(conversation, None)
 
     def _told(self, conversation: Conversation, event: Event) -> str:
         match event.what:
