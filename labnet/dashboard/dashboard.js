@@ -90,6 +90,7 @@
         this.items.set(key, entry);
       }
       for (const { item } of before.values()) item.remove();
+      if (!this.items.has(this.active)) this.element.removeAttribute("aria-activedescendant");
     }
   }
 
@@ -161,27 +162,39 @@
     if (!clicked) by("rungs").focus();
   });
 
+  const BROKEN = /reset|lost|abort|timed out/;
+
   const kindOf = (row) => {
     if (row.closed === null) return "open";
-    return /reset|lost|abort|timed out/.test(row.outcome) ? "broken" : "ended";
+    return BROKEN.test(row.outcome) ? "broken" : "ended";
   };
+
+  // What never changes in a row, and the cells that do: with a thousand of them it matters.
+  const cellsOf = (item, row) => {
+    const cells = [make("span", "in"), make("span", "out"), make("span", "")];
+    item.replaceChildren(
+      make("div", "", make("span", "dot"), make("span", "name", make("b", "", row.service), ` ${row.detail}`),
+        make("span", "faint right", `#${row.id}`)),
+      make("div", "", make("span", "faint peer", `${row.transport === "tcp" ? "" : `${row.transport} `}${row.peer}`),
+        make("span", "faint right", cells[0], " ", cells[1], " ", cells[2])));
+    return cells;
+  };
+
+  const write = (cell, text) => { if (cell.textContent !== text) cell.textContent = text; };
 
   const listConnections = () => {
     const rows = [...state.rows.values()].sort((a, b) => b.id - a.id);
     for (const row of rows.splice(MOST_ROWS)) { state.rows.delete(row.id); state.more += 1; }
-    connections.show(rows.map((row) => [String(row.id), JSON.stringify(row), (item) => {
+    connections.show(rows.map((row) => [String(row.id), row, (item) => {
       const kind = kindOf(row);
-      item.className = `connection ${kind}`;
-      const dot = make("span", "dot");
-      const name = make("span", "name", make("b", "", row.service), row.detail ? ` ${row.detail}` : "");
-      const how = row.closed === null ? "open" : duration(row.closed - row.opened);
-      item.replaceChildren(
-        make("div", "", dot, name, make("span", "faint right", `#${row.id}`)),
-        make("div", "", make("span", "faint peer", `${row.transport === "tcp" ? "" : `${row.transport} `}${row.peer}`),
-          make("span", "faint right", make("span", "in", `→ ${size(row.bytes[0])}`), " ",
-            make("span", "out", `← ${size(row.bytes[1])}`), ` ${how}`)));
-      item.setAttribute("aria-label", `${row.service} ${row.detail}, connection ${row.id}, from ${row.peer}, `
-        + `${kind === "open" ? "open" : row.outcome}, ${row.bytes[0]} bytes in, ${row.bytes[1]} out`);
+      if (!item.cells) item.cells = cellsOf(item, row);
+      if (item.className !== `connection ${kind}`) item.className = `connection ${kind}`;
+      const [taken, sent, how] = item.cells;
+      write(taken, `→ ${size(row.bytes[0])}`);
+      write(sent, `← ${size(row.bytes[1])}`);
+      const broken = kind === "broken" ? `${row.outcome.match(BROKEN)[0]} ` : "";
+      write(how, kind === "open" ? "open" : `${broken}${duration(row.closed - row.opened)}`);
+      how.title = row.outcome;
     }]));
     const filtered = state.service || by("text").value.trim() || by("which").value;
     by("more").textContent = state.more ? `and ${state.more.toLocaleString("en")} more`

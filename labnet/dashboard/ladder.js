@@ -3,6 +3,7 @@
 const Ladder = (() => {
   const by = (id) => document.getElementById(id);
   const SILENCE = 0.2;    // seconds from which a pause is pointed out
+  const MOST = 2000;      // rungs that are shown
   const FIRST = 128;      // bytes of a piece that are shown at first
   const HUES = 6;
   const narrow = matchMedia("(max-width: 760px)");
@@ -110,6 +111,15 @@ const Ladder = (() => {
   const hues = [];           // by field, its colour: what has one name has one colour
   const named = new Map();
 
+  // The pieces that share these bytes; they are among the last ones.
+  const within = (lane, start, end) => {
+    const found = [];
+    for (let at = lane.length - 1; at >= 0 && lane[at].offset + lane[at].size > start; at -= 1) {
+      if (lane[at].offset < end && lane[at].size) found.unshift(lane[at]);
+    }
+    return found;
+  };
+
   const describe = (piece, given, omitted) => {
     const list = make("div", "fields");
     let parts = null;
@@ -117,8 +127,7 @@ const Ladder = (() => {
       const found = { start, end, name, value, level, mark: hues.length };
       if (level && !named.has(name)) named.set(name, named.size % HUES);
       hues.push(named.get(name));
-      const over = streams() ? piece.lane.filter((one) => one.offset < end && one.offset + one.size > start)
-        : [piece];
+      const over = streams() ? within(piece.lane, start, end) : [piece];
       for (const one of over) one.fields.push(found);
       for (const one of over) if (one !== piece) paint(one);
       if (!level) {
@@ -190,6 +199,17 @@ const Ladder = (() => {
     }
     rungs.set(rung.n, item);
     list.append(item);
+    if (rungs.size > MOST) forget();
+  };
+
+  // A conversation that goes on and on: what is not kept any more goes here, too.
+  const forget = () => {
+    const list = by("rungs");
+    const [number, item] = rungs.entries().next().value;
+    rungs.delete(number);
+    for (const what of ["received", "written"]) if (item.classList.contains(what)) pieces[what].shift();
+    while (list.firstElementChild !== item) list.firstElementChild.remove();
+    item.remove();
   };
 
   const facts = (row) => {

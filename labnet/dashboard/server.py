@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IListeningPort, IReactorCore, IReactorTime, IStreamServerEndpoint
+from twisted.logger import Logger
 
 from labnet.dashboard.panels import Decisions, Members, Registered
 from labnet.dashboard.scene import Scene
@@ -76,6 +77,8 @@ class Dashboard(Onlooker):
     @ivar viewers: who looks.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         reactor: _Reactor,
@@ -104,6 +107,8 @@ class Dashboard(Onlooker):
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
         found = self.scene.listeners()
+        if all(isinstance(listener, PageListener) for listener in found):
+            self.log.warn("dashboard: there is nothing to look at; see --watch")
         self._decisions.attach(found)
         if exposition.available():
             # What is counted only for those who ask is counted from now on.

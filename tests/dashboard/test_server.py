@@ -212,3 +212,11 @@ def test_faultsThatAreNone(breakable: House) -> None:
     with pytest.raises(LookupError):
         scene.switches.turn(scene.listeners(), 2, "cut=1")
     assert [row["line"] for row in breakable.panels()["faults"]] == ["seed=1; drop=#1", ""]
+
+
+def test_whatIsNotThereIsSaid(logged: list[str]) -> None:
+    """On its own, and with nothing to watch, the page would stay empty."""
+    dashboard = Dashboard(Reactor(), Trace(), "secret")
+    dashboard.startService()
+    assert "dashboard: there is nothing to look at; see --watch" in logged
+    dashboard.stopService()
