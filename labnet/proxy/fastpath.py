@@ -1,5 +1,5 @@
 """
-The fast path: a GET whose page comes whole and without a coding, over connections that are open already.
+The fast path: a GET whose answer is of a known length and not large, over connections there already.
 
 What is decided about a request's fields or a response's head is decided by the same functions as on the
 plain path, L{labnet.proxy.exchange}, and remembered, because clients and origins say much the same again.
@@ -77,12 +77,14 @@ class _Response:
     What a response's head comes to.
 
     @ivar rules: those that its body is searched for.
+    @ivar codings: of its body.
     @ivar length: of its body, in bytes.
     @ivar forwarded: the head on its way to the client.
     """
 
     head: ResponseHead
     rules: tuple[Rule, ...]
+    codings: tuple[bytes, ...]
     length: int
     forwarded: bytes
 
@@ -209,7 +211,6 @@ class FastPath:
             or head.status in (205, 206)
             or head.status < 200
             or b"date" not in fields
-            or b"content-encoding" in fields
             or (self._factory.target is not None and b"location" in fields)
             or not choice.response
             or isStream(head)
@@ -225,7 +226,8 @@ class FastPath:
             framing=(b"Content-Length", b"%d" % body.left),
             connection=b"" if keeps else b"close",
         )
-        return _Response(head, choice.response, body.left, forwarded)
+        codings = fields.tokens(b"content-encoding")
+        return _Response(head, choice.response, codings, body.left, forwarded)
 
 
 class FastExchange:
@@ -316,7 +318,9 @@ class FastExchange:
         self._pieces = []
         content = data[-response.length :]
         began = perf_counter()
-        if not isClean(response.rules, content) or client.factory.settling:
+        limits = self.policy.decoding
+        isGood = isClean(response.rules, content, response.codings, limits)
+        if not isGood or client.factory.settling:
             return self._leave(data)
         inspection = perf_counter() - began
         self._origin.completeFast()

@@ -143,22 +143,6 @@ def unfinished(rules: Sequence[Rule], data: bytes) -> int:
     return max((rule.unfinished(data) for rule in rules if rule.isText), default=0)
 
 
-def isClean(rules: Sequence[Rule], content: bytes) -> bool:
-    """
-    Whether an L{Inspector} would find nothing to object to in a whole content that has no coding.
-
-    @param content: all of it.
-    """
-    for rule in rules:
-        if not rule.isText:
-            scanner = _Scanner(rules, closely=False)
-            try:
-                return scanner.feed(content) is None and scanner.rest() is None
-            except Undecodable:
-                return False
-    return search(rules, content, "body") is None and declaredCharset((content[:BEGINNING],)) is None
-
-
 class _Windows:
     """
     Looks for regular expressions in a stream of pieces.
@@ -465,3 +449,28 @@ class Inspector:
         if len(self._readings) == 1:
             raise
         self._readings.remove(reading)
+
+
+def isClean(
+    rules: Sequence[Rule],
+    content: bytes,
+    codings: Sequence[bytes] = (),
+    limits: DecodingLimits | None = None,
+) -> bool:
+    """
+    Whether an L{Inspector} would find nothing to object to in a whole content.
+
+    @param content: all of it.
+    @param codings: its content codings.
+    @param limits: when it counts as a bomb.
+    """
+    if not codings and all(rule.isText for rule in rules):
+        return search(rules, content, "body") is None and declaredCharset((content[:BEGINNING],)) is None
+    try:
+        inspector = Inspector(rules, codings, limits)
+        if inspector.feed(content) is not None or inspector.rest() is not None:
+            return False
+        inspector.end()
+    except Undecodable:
+        return False
+    return True

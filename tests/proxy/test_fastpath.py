@@ -5,6 +5,8 @@ the same records, whatever comes in whatever pieces.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import Any
 
 import pytest
@@ -114,6 +116,12 @@ RESPONSES = [
     ok(b"x", DATE, b"Connection: close"),
     ok(b"x", DATE, b"Content-Encoding: identity"),
     ok(b"x", DATE, b"Content-Encoding: gzip"),
+    ok(gzip.compress(b"<p>good</p>"), DATE, b"Content-Encoding: gzip"),
+    ok(gzip.compress(BAD), DATE, b"Content-Encoding: x-gzip"),
+    ok(gzip.compress(bytes(2_000_000)), DATE, b"Content-Encoding: gzip"),
+    ok(gzip.compress(b"<p>good</p>")[:-4], DATE, b"Content-Encoding: gzip"),
+    ok(zlib.compress(gzip.compress(b"<p>good</p>")), DATE, b"Content-Encoding: gzip, deflate"),
+    ok(b"x", DATE, b"Content-Encoding: compress"),
     ok(b"x", DATE, b"Content-Type: text/html; charset=utf-7"),
     ok(b"<meta charset=iso-2022-jp>", DATE),
     ok(b"x", DATE, b"Location: http://site.example:8000/there"),
