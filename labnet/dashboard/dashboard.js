@@ -1,8 +1,7 @@
 "use strict";
 // The page: a stream of what changes, lists that are updated in place, and one conversation on demand.
 (() => {
-  const { make, counted, size, duration } = Ladder;
-  const by = (id) => document.getElementById(id);
+  const { by, make, counted, size, duration, shortly } = Words;
   const SECONDS = 300;
   const MOST_ROWS = 200;
   const token = document.querySelector("meta[name=dashboard-token]").content;
@@ -107,9 +106,6 @@
     if (!clicked) by("connections").focus();
   });
 
-  // On the usual address, the port says enough.
-  const shortly = (address) => address.replace(/^(tcp|udp):127\.0\.0\.1:/, "$1 :");
-
   const listServices = () => {
     const groups = new Map();
     for (const row of state.services) {
@@ -149,7 +145,19 @@
       }
     }
     services.show(keyed);
+    suggest();
     if (services.active === null) services.activate("|", false);
+  };
+
+  // Something that makes a connection here.
+  const suggest = () => {
+    const listening = state.services.filter((row) => row.service !== "dashboard" && row.address.startsWith("tcp:"));
+    const calculator = listening.find((row) => row.service === "calculator" && row.detail === "struct9");
+    const [, host, port] = (calculator || listening[0] || { address: "" }).address
+      .match(/^tcp:(.*):(\d+)$/) || [];
+    if (!port) return;
+    const there = calculator && port !== "9000" ? `--connect tcp:${host}:${port} ` : "";
+    by("try").textContent = calculator ? `labnet calculator ${there}12 + 34` : `labnet nc ${host} ${port}`;
   };
 
   const count = (number) => make("span", number ? "count some" : "count", number ? String(number) : "");
@@ -158,7 +166,7 @@
 
   const connections = new List(by("connections"), (key) => select(Number(key), 120), (key, clicked) => {
     view("details");
-    tab("conversation");
+    Panels.tab("conversation");
     if (!clicked) by("rungs").focus();
   });
 
@@ -205,38 +213,43 @@
   // One conversation
 
   let selecting = null;
+  let showing = 0;
   let loading = false;
   let again = false;
 
   const select = (id, wait = 0) => {
     state.selected = id;
     clearTimeout(selecting);
-    selecting = setTimeout(() => {
-      Ladder.begin();
-      by("conversation").scrollTop = 0;
-      load(id);
-    }, wait);
+    selecting = setTimeout(() => load(id), wait);
   };
 
+  // One request at a time: what comes is always what follows on what is there.
   const load = async (id) => {
     if (loading) { again = true; return; }
     loading = true;
     try {
-      const answer = await (await ask(`conversation?id=${id}&after=${Ladder.last}`)).json();
+      const answer = await (await ask(`conversation?id=${id}&after=${showing === id ? Ladder.last : 0}`)).json();
       if (id === state.selected) {
-        by("invitation").hidden = true;
-        by("ladder").hidden = false;
+        if (showing !== id) begin(id);
         Ladder.show(answer);
       }
     } catch (problem) {
       if (id === state.selected && problem.status === 404) {
-        by("problem").hidden = false;
-        by("problem").textContent = problem.message;
+        if (showing !== id) begin(id);
+        Ladder.fail(problem.message);
       }
     } finally {
       loading = false;
       if (again || id !== state.selected) { again = false; load(state.selected); }
     }
+  };
+
+  const begin = (id) => {
+    showing = id;
+    by("invitation").hidden = true;
+    by("ladder").hidden = false;
+    by("conversation").scrollTop = 0;
+    Ladder.begin(id);
   };
 
   by("further").addEventListener("click", () => load(state.selected));
@@ -267,119 +280,6 @@
     by("plot-most").textContent = most > 1 ? `most in a second: ${size(most)}` : "";
     by("plot").setAttribute("aria-label", `The last five minutes: at most ${size(most > 1 ? most : 0)} a second`);
   };
-
-  // Panels
-
-  const table = (head, rows) => {
-    const body = make("tbody", "", ...rows.map((cells) => make("tr", "", ...cells.map((cell, at) => {
-      const data = make("td", "", cell);
-      data.dataset.name = head[at];
-      return data;
-    }))));
-    return make("table", "", make("thead", "", make("tr", "", ...head.map((name) => make("th", "", name)))), body);
-  };
-
-  const panels = {
-    decisions: (records) => [table(["when", "request", "decision", "why"], records.map((record) => [
-      Ladder.clock(record.at),
-      make("span", "url", `${record.method} ${record.url}`),
-      make("span", `decision ${record.decision}`, `${record.decision}${record.status ? ` ${record.status}` : ""}`),
-      record.why || "",
-    ])), records.length ? "" : make("p", "empty faint", "The proxy has not been asked yet.")],
-    registry: ({ total, leases }) => [table(["name", "address", "for another", "registered by"], leases.map((lease) => [
-      lease.name, lease.address, duration(lease.ends - state.now), lease.source,
-    ])), make("p", "faint", total > leases.length ? `and ${total - leases.length} more`
-      : total ? "" : "Nothing is registered.")],
-    members: ({ total, members }) => [table(["name", "comes by"], members.map((member) => [member.name, member.way])),
-      make("p", "faint", total > members.length ? `and ${total - members.length} more`
-        : total ? "" : "Nobody is in the room.")],
-  };
-
-  const showPanels = () => {
-    for (const [name, fill] of Object.entries(panels)) {
-      const told = state.panels[name];
-      by(`tab-${name}`).hidden = told === undefined;
-      if (told !== undefined && !by(name).hidden) by(name).replaceChildren(...fill(told).filter(Boolean));
-    }
-    by("tab-faults").hidden = !state.panels.faults;
-    if (state.panels.faults) showFaults(state.panels.faults);
-  };
-
-  // Faults: a form for each switch, which is not touched while somebody types.
-
-  const switches = new Map();
-
-  const addSwitch = ({ number, service, where }) => {
-    const form = make("form", "switch");
-    const input = make("input", "");
-    input.setAttribute("aria-label", `Faults of ${service}`);
-    input.setAttribute("list", "examples");
-    input.placeholder = "for example cut=3 delay=40ms";
-    input.maxLength = 1000;
-    input.spellcheck = false;
-    input.autocomplete = "off";
-    const off = make("button", "", "Off");
-    off.type = "button";
-    const on = make("button", "", "Break it");
-    on.type = "submit";
-    const now = make("p", "now faint");
-    const problem = make("p", "problem");
-    problem.setAttribute("role", "alert");
-    form.append(make("h3", "", service, " ", make("span", "faint", where.map(shortly).join("  "))),
-      make("div", "row", input, on, off), now, problem);
-    const turn = async (line) => {
-      problem.textContent = "";
-      try {
-        const answer = await ask(`faults?number=${number}`, { method: "POST", body: line });
-        said((await answer.json()).line);
-      } catch (failure) {
-        problem.textContent = failure.message;
-        input.focus();
-      }
-    };
-    const said = (line) => {
-      now.textContent = line ? `On, for connections from now on: ${line}` : "";
-      form.classList.toggle("on", Boolean(line));
-      off.disabled = !line;
-    };
-    form.addEventListener("submit", (event) => { event.preventDefault(); turn(input.value); });
-    off.addEventListener("click", () => turn(""));
-    by("switches").append(form);
-    switches.set(number, said);
-  };
-
-  const showFaults = (rows) => {
-    for (const row of rows) {
-      if (!switches.has(row.number)) addSwitch(row);
-      switches.get(row.number)(row.line);
-    }
-  };
-
-  const tab = (name) => {
-    for (const button of by("tabs").children) {
-      const chosen = button.id === `tab-${name}`;
-      button.setAttribute("aria-selected", String(chosen));
-      button.tabIndex = chosen ? 0 : -1;
-      by(button.getAttribute("aria-controls")).hidden = !chosen;
-      if (chosen) button.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
-    showPanels();
-  };
-
-  by("tabs").addEventListener("click", (event) => {
-    const button = event.target.closest("[role=tab]");
-    if (button) tab(button.getAttribute("aria-controls"));
-  });
-  by("tabs").addEventListener("keydown", (event) => {
-    const buttons = [...by("tabs").children].filter((button) => !button.hidden);
-    const now = buttons.indexOf(document.activeElement);
-    const to = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: buttons.length - 1 }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    const button = buttons[(to + buttons.length) % buttons.length];
-    tab(button.getAttribute("aria-controls"));
-    button.focus();
-  });
 
   // Views, on a narrow screen
 
@@ -412,7 +312,7 @@
     if (message.services) { state.services = message.services; listServices(); }
     if (message.rows || message.gone) listConnections();
     if (message.panels) state.panels = message.panels;
-    if (message.panels || message.rates) showPanels();
+    if (message.panels || message.rates) Panels.show(state.panels, message.now);
     if ((message.rows || []).some((row) => row.id === state.selected)) load(state.selected);
     say(message.kind === "summary" ? "this browser reads slowly: summaries only" : "live",
       message.kind === "summary" ? "slow" : "live");
@@ -497,6 +397,7 @@
   by("export").addEventListener("click", () => save(by("export"), `?${selection()}`));
   by("export-one").addEventListener("click", () => save(by("export-one"), `?text=%23${state.selected}`));
 
+  Panels.start(ask);
   listServices();
   listConnections();
   reopen();

@@ -1,47 +1,12 @@
 "use strict";
 // One conversation as a ladder. Whatever a peer sent goes into the document as text, never as markup.
 const Ladder = (() => {
-  const by = (id) => document.getElementById(id);
+  const { by, make, counted, size, duration, clock } = Words;
   const SILENCE = 0.2;    // seconds from which a pause is pointed out
   const MOST = 2000;      // rungs that are shown
   const FIRST = 128;      // bytes of a piece that are shown at first
   const HUES = 6;
   const narrow = matchMedia("(max-width: 760px)");
-
-  const make = (tag, className, ...content) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    element.append(...content);
-    return element;
-  };
-
-  const counted = (number, one, several = `${one}s`) =>
-    `${number.toLocaleString("en")} ${number === 1 ? one : several}`;
-
-  const size = (bytes) => {
-    if (bytes < 1024) return `${bytes} B`;
-    let unit = 0;
-    let value = bytes / 1024;
-    while (value >= 1000 && unit < 2) { value /= 1024; unit += 1; }
-    return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${["KiB", "MiB", "GiB"][unit]}`;
-  };
-
-  const duration = (seconds) => {
-    const value = Math.max(0, seconds);
-    if (value < 0.001) return `${Math.round(value * 1e6)} µs`;
-    if (value < 1) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
-    if (value < 60) return `${value.toFixed(value < 10 ? 2 : 1)} s`;
-    const minutes = Math.floor(value / 60);
-    return minutes < 60 ? `${minutes} min ${Math.floor(value % 60)} s`
-      : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  };
-
-  const clock = (at) => {
-    const time = new Date(at * 1000);
-    const two = (number) => String(number).padStart(2, "0");
-    return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`
-      + `.${String(time.getMilliseconds()).padStart(3, "0")}`;
-  };
 
   let conversation = null;   // what is shown: its row
   let last = 0;              // the number of the last event that is there
@@ -271,7 +236,16 @@ const Ladder = (() => {
     if (grew && atEnd) by("conversation").scrollTop = by("conversation").scrollHeight;
   };
 
-  const begin = () => {
+  const fail = (why) => {
+    by("problem").hidden = false;
+    by("problem").textContent = why;
+  };
+
+  const begin = (id) => {
+    by("ladder-title").textContent = `#${id}`;
+    by("facts").replaceChildren();
+    by("notices").hidden = true;
+    by("further").hidden = true;
     conversation = null;
     last = 0;
     lastAt = 0;
@@ -296,6 +270,5 @@ const Ladder = (() => {
     items[Math.max(0, Math.min(items.length - 1, to))].focus();
   });
 
-  return { begin, show, make, counted, size, duration, clock,
-    get last() { return last; }, get conversation() { return conversation; } };
+  return { begin, show, fail, get last() { return last; }, get conversation() { return conversation; } };
 })();

@@ -51,6 +51,7 @@ class Viewer:
         self._summariesUntil = 0.0
         self._fresh = True
         self._shown: set[int] = set()
+        self._more = 0
         self._second = 0
 
     @property
@@ -88,12 +89,12 @@ class Viewer:
 
     def _everything(self) -> dict[str, object]:
         self._fresh = False
-        chosen, more = self._viewers.chosen(self.selection)
+        chosen, self._more = self._viewers.chosen(self.selection)
         self._shown = {conversation.id for conversation in chosen}
         return {
             "kind": "state",
             "rows": [row(conversation) for conversation in chosen],
-            "more": more,
+            "more": self._more,
             "services": self._viewers.services(),
             "panels": self._viewers.panels(),
         }
@@ -110,8 +111,9 @@ class Viewer:
                 if conversation.id in changed or conversation.id not in self._shown
             ]
             gone = sorted(self._shown - shown)
-            self._shown = shown
-            message = {"rows": rows, "gone": gone, "more": more}
+            if rows or gone or more != self._more:
+                message = {"rows": rows, "gone": gone, "more": more}
+            self._shown, self._more = shown, more
         if self._viewers.newServices:
             message["services"] = self._viewers.services()
         if self._viewers.newPanels:

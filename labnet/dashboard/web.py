@@ -53,6 +53,8 @@ _ASSETS = {
     b"/dashboard.css": _CSS,
     b"/dashboard.js": _JAVASCRIPT,
     b"/ladder.js": _JAVASCRIPT,
+    b"/panels.js": _JAVASCRIPT,
+    b"/words.js": _JAVASCRIPT,
 }
 #: What anybody may have: the page that says where the token is, and what finds it again after a reload.
 _PUBLIC = {b"/locked.css": _CSS, b"/locked.js": _JAVASCRIPT}

@@ -62,6 +62,8 @@ def test_onlyWhatIsSelected(world: World) -> None:
     page = world.watch("?service=calculator&state=open")
     assert ids(page.messages()) == [1]
     begin(world.trace, "echo")
+    world.clock.advance(TICK)
+    assert page.messages() == []
     begin(world.trace)
     world.trace.add(conversation, Happening.CLOSED, world.clock.seconds())
     world.clock.advance(TICK)

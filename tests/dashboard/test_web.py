@@ -22,7 +22,7 @@ from tests.dashboard.pages import TOKEN, World
 from tests.dashboard.traces import IN, REQUEST, begin, talk
 
 PUBLIC = ["/locked.css", "/locked.js"]
-ASSETS = ["/dashboard.css", "/dashboard.js", "/ladder.js"]
+ASSETS = ["/dashboard.css", "/dashboard.js", "/ladder.js", "/panels.js", "/words.js"]
 LOCKED = ["/", "/events", "/conversation?id=1", "/export.pcapng", "/metrics", "/nothing", *ASSETS]
 
 

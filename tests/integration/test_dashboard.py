@@ -343,7 +343,11 @@ def test_inFrontOfAnybodysServer(tmp_path: Path, chromium: Browser) -> None:
             assert labnet("calculator", "--connect", there, "12 + 34").stdout == "46\n"
             page.choose("calculator")
             page.waitFor("document.getElementById('ladder').innerText.includes('12 + 34')")
-            page.close()
+        # The lab has gone; the page waits for it, and keeps what it has.
+        page.waitFor("document.getElementById('state').textContent === 'connection lost; trying again'")
+        assert "12 + 34" in page.ladder()
+        page.close()
+        chromium.problems.clear()
         student.process.kill()
         student.wait()
 
