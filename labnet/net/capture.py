@@ -8,13 +8,14 @@ Each packet says in a comment that it is synthetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from zlib import crc32
 
 from labnet.net.dissection import Dissector, Field, dissectorFor
+from labnet.net.noticing import Noticing
 from labnet.net.packets import (
     Flags,
     Host,
@@ -135,7 +136,10 @@ class _Making:
         self.events = events
         self.missing = missing
         self.hosts, self._madeUp = _hosts(conversation)
-        self._dissector = dissect(conversation)
+        # What stands before the first event that is kept would be missing in the messages.
+        self._dissector = None if conversation.forgotten else dissect(conversation)
+        self._noticing = Noticing(conversation.transport == "udp")
+        self._meaning: list[str] = []
         self._notes: list[str] = []
         self._at = conversation.openedAt
         self._identifications = [0, 0]
@@ -167,9 +171,30 @@ class _Making:
         after = f"{max(event.at - self.conversation.openedAt, 0):.3f} s"
         self._notes.append(f"event {event.number}, {event.what.value} after {after}: {event.note}")
 
-    def passed(self, event: Event) -> None:
-        """The time of an event has come; clocks are set back, packets are not."""
-        self._at = max(self._at, event.at)
+    def packets(self) -> Iterator[Captured]:
+        """All packets, in order."""
+        yield from self.begin()
+        for event in self.events:
+            # Clocks are set back, packets are not.
+            self._at = max(self._at, event.at)
+            fields = self._fields(event)
+            self._meaning = _told(fields)
+            self._meaning += [f"notice: {one.text}" for one in self._noticing.happened(event, fields)]
+            yield from self.happened(event)
+            self._notes += self.takeMeaning()
+
+    def begin(self) -> Iterator[Captured]:
+        """The packets before the first event."""
+        yield from ()
+
+    def happened(self, event: Event) -> Iterator[Captured]:
+        """The packets of an event."""
+        raise NotImplementedError
+
+    def takeMeaning(self) -> list[str]:
+        """What the event means, and what there is to notice: beside the packet with its last byte."""
+        meaning, self._meaning = self._meaning, []
+        return meaning
 
     def identification(self, side: _Side) -> int:
         """The next one of IPv4 packets from that side."""
@@ -183,28 +208,24 @@ class _Making:
         comments = (first, *more, *self.takeNotes())
         return Captured(self._at, side is _Side.US, packet, comments)
 
-    def fields(self, event: Event) -> list[str]:
-        """What a piece has completed, in words."""
-        dissector = self._dissector
+    def _fields(self, event: Event) -> Sequence[Field]:
+        """What an event has completed."""
+        dissector, missing = self._dissector, event.size - len(event.data)
         if dissector is None:
-            return []
-        if len(event.data) < event.size and self.conversation.transport != "udp":
-            # From here on nobody knows what is where.
-            self._dissector = None
-            return ["not taken apart from here on: bytes are missing"]
-        side = _OF[event.what]
-        found = dissector.received(event.data) if side is _Side.PEER else dissector.written(event.data)
-        return _told(found)
-
-    def fieldsAtEnd(self, side: _Side) -> list[str]:
-        """What the end of a half has completed, or cut off."""
-        dissector = self._dissector
-        if dissector is None:
-            return []
-        return _told(dissector.receivedEnd() if side is _Side.PEER else dissector.writtenEnd())
+            return ()
+        match event.what:
+            case Happening.RECEIVED:
+                return dissector.received(event.data, missing)
+            case Happening.WRITTEN:
+                return dissector.written(event.data, missing)
+            case Happening.PEER_ENDED:
+                return dissector.receivedEnd()
+            case Happening.CLOSED:
+                return [*dissector.receivedEnd(), *dissector.writtenEnd()]
+        return ()
 
 
-def _told(found: list[Field]) -> list[str]:
+def _told(found: Sequence[Field]) -> list[str]:
     messages = [_word(field, ": ") for field in found if field.level == 0]
     inner = [_word(field, " = ") for field in found if field.level > 0]
     told = messages[:_MOST_FIELDS]
@@ -221,21 +242,19 @@ def _word(field: Field, between: str) -> str:
 class _Datagrams(_Making):
     """Each piece is a datagram."""
 
-    def packets(self) -> Iterator[Captured]:
-        for event in self.events:
-            self.passed(event)
-            side = _OF.get(event.what)
-            if side is not None:
-                yield self._datagram(event, side)
-            elif event.note and event.what is not Happening.CLOSED:
-                self.note(event)
+    def happened(self, event: Event) -> Iterator[Captured]:
+        side = _OF.get(event.what)
+        if side is not None:
+            yield self._datagram(event, side)
+        elif event.note and event.what is not Happening.CLOSED:
+            self.note(event)
 
     def _datagram(self, event: Event, side: _Side) -> Captured:
         missing = event.size - len(event.data)
         packet = datagram(
             self.hosts[side], self.hosts[side.other], event.data, missing, self.identification(side)
         )
-        return self.captured(side, packet, _piece(event), *_cut(event), *self.fields(event))
+        return self.captured(side, packet, _piece(event), *_cut(event), *self.takeMeaning())
 
 
 class _Stream(_Making):
@@ -249,8 +268,6 @@ class _Stream(_Making):
         dissect: Dissect,
     ) -> None:
         super().__init__(conversation, events, missing, dissect)
-        if any(missing):
-            self._dissector = None
         first = f"{conversation.id} {conversation.openedAt!r} ".encode("ascii")
         self._next = [crc32(first + b"peer"), crc32(first + b"us")]
         self._ended = [False, False]
@@ -258,15 +275,12 @@ class _Stream(_Making):
         self._writesLeft = sum(event.what is Happening.WRITTEN for event in events)
         self._ending: Event | None = None
 
-    def packets(self) -> Iterator[Captured]:
+    def begin(self) -> Iterator[Captured]:
         yield from self._handshake()
         for side in _Side:
             self._next[side] += self.missing[side]
-        for event in self.events:
-            self.passed(event)
-            yield from self._packets(event)
 
-    def _packets(self, event: Event) -> Iterator[Captured]:
+    def happened(self, event: Event) -> Iterator[Captured]:
         match event.what:
             case Happening.RECEIVED:
                 yield from self._piece(event, _Side.PEER)
@@ -315,7 +329,7 @@ class _Stream(_Making):
             length = min(most, event.size - start)
             data = event.data[start : start + length]
             last = number == segments - 1
-            more = (_cut(event) if len(data) < length else []) + (self.fields(event) if last else [])
+            more = (_cut(event) if len(data) < length else []) + (self.takeMeaning() if last else [])
             which = f", segment {number + 1} of {segments}" if segments > 1 else ""
             flags = Flags.ACK | Flags.PSH if last else Flags.ACK
             what = _piece(event) + which
@@ -328,17 +342,15 @@ class _Stream(_Making):
     def _fin(self, side: _Side, what: str) -> Iterator[Captured]:
         if not self._ended[side]:
             self._ended[side] = True
-            more = self.fieldsAtEnd(side)
-            yield self._segment(side, Flags.FIN | Flags.ACK, what, *more)
+            yield self._segment(side, Flags.FIN | Flags.ACK, what, *self.takeMeaning())
             yield self._segment(side.other, Flags.ACK, "acknowledges the end")
 
     def _reset(self, side: _Side, what: str) -> Iterator[Captured]:
         if self._isReset:
             return
-        more = [comment for half in _Side if not self._ended[half] for comment in self.fieldsAtEnd(half)]
         self._isReset = True
         self._ended = [True, True]
-        yield self._segment(side, Flags.RST | Flags.ACK, what, *more)
+        yield self._segment(side, Flags.RST | Flags.ACK, what, *self.takeMeaning())
 
     def _closed(self, event: Event) -> Iterator[Captured]:
         """The end as it really was; what the peer did after our own end is not known."""

@@ -4,12 +4,14 @@ Conversations as a pcapng file: the format, and packets as a listener on the wir
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labnet.net.mirrors import mirrored
-from labnet.net.packets import checksum
+from labnet.net.packets import Host, checksum, datagram
 from labnet.net.pcapng import BadSelection, chosen, write
 from labnet.net.redaction import Redaction
 from labnet.net.trace import Bounds, Conversation, Happening, Trace, TransportName
@@ -280,9 +282,14 @@ def test_whatThePiecesMean() -> None:
     packets = read(b"".join(write([_calculation(*steps)])))
     asks = [packet for packet in packets if packet.data]
     assert asks[0].comments[1:] == ("operand a = 12",)
-    assert asks[1].comments[1:] == ("request 1: 12 + 34", "operand b = 34; operator = +")
+    assert asks[1].comments[1:] == (
+        "request 1: 12 + 34",
+        "operand b = 34; operator = +",
+        "notice: Request 1 came in 2 pieces: one message can take several reads.",
+    )
     (end,) = [packet for packet in packets if packet.flags & FIN]
     assert any(comment.startswith("cut off: request 2") for comment in end.comments)
+    assert any(comment.startswith("notice: ") for comment in end.comments)
 
 
 def _calculation(*steps: Step, bounds: Bounds = Bounds()) -> Conversation:
@@ -296,12 +303,15 @@ def _calculation(*steps: Step, bounds: Bounds = Bounds()) -> Conversation:
     return conversation
 
 
-def test_whatIsCutIsNotTakenApart() -> None:
+def test_messagesInWhatWasCut() -> None:
+    """Of a piece that was cut it is told what can be known; of what came before it was begun, nothing."""
     ask = bytes.fromhex("0c000000220000002b")
     packets = packetsOf(_calculation((H.RECEIVED, ask), (H.RECEIVED, ask), bounds=Bounds(pieceBytes=8)))
     comments = [packet.comments[1:] for packet in packets if packet.data]
-    assert comments[0][-1] == "not taken apart from here on: bytes are missing"
-    assert comments[1] == ("cut: of 9 bytes the trace has kept 8",)
+    assert comments[0][0] == comments[1][0] == "cut: of 9 bytes the trace has kept 8"
+    assert any("operand a = 12; operand b = 34" in comment for comment in comments[0])
+    packets = packetsOf(_calculation(*[(H.RECEIVED, ask)] * 3, bounds=Bounds(events=2)))
+    assert not any("operand" in comment for packet in packets for comment in packet.comments)
 
 
 def test_datagrams() -> None:
@@ -322,6 +332,39 @@ def test_datagrams() -> None:
     ]
     assert all(packet.sound for packet in packets)
     assert packets[1].comments[1:] == ("event 3, note after 2.000 s: 5 bytes were not sent",)
+
+
+def test_aChecksumThatWouldSayThatThereIsNone() -> None:
+    """Of UDP 0 is "no checksum": what comes to 0 is sent as its other zero (RFC 768)."""
+    packet = datagram(Host(IPv4Address("10.0.0.1"), 1), Host(IPv4Address("10.0.0.2"), 2), b"\0\0", 0, 1)
+    filled = packet.data[26:28]
+    packet = datagram(Host(IPv4Address("10.0.0.1"), 1), Host(IPv4Address("10.0.0.2"), 2), filled, 0, 1)
+    assert packet.data[26:28] == b"\xff\xff"
+
+
+@pytest.mark.parametrize(
+    ("local", "peer", "hosts"),
+    [
+        (("::ffff:192.0.2.1", 80), ("192.0.2.9", 5), {"192.0.2.1", "192.0.2.9"}),
+        (("2001:db8::1", 80), ("192.0.2.9", 5), {"2001:db8::1", "::ffff:c000:209"}),
+        (("fe80::1%eth0", 80), ("fe80::2", 5), {"fe80::1", "fe80::2"}),
+        (("somewhere", 80), ("192.0.2.9", 5), {"127.0.0.1"}),
+    ],
+)
+def test_addresses(local: tuple[str, int], peer: tuple[str, int], hosts: set[str]) -> None:
+    """Both are of one family."""
+    packets = packetsOf(recorded((H.RECEIVED, b"x"), local=local, peer=peer))
+    assert {host for packet in packets for host, _ in packet.flow} == hosts
+    assert all(packet.sound for packet in packets)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_theLargestPackets(host: str) -> None:
+    """On the loopback interface, which has the largest."""
+    packets = packetsOf(recorded((H.WRITTEN, bytes(150_000)), local=(host, 1), peer=(host, 2)))
+    sizes = [len(packet.data) + packet.missing for packet in packets[3:6]]
+    assert sizes[0] == sizes[1] == (65_495 if "." in host else 65_475)
+    assert sum(sizes) == 150_000
 
 
 def test_unixSocketsAreOnTheLoopbackInterface() -> None:
@@ -369,6 +412,10 @@ def test_longComments() -> None:
 
 
 @given(st.binary(max_size=64))
+@example(b"")
+@example(b"\0\0")
+@example(b"\xff\xff")
+@example(b"\xff")
 def test_checksums(data: bytes) -> None:
     """As RFC 1071 does it, word by word."""
     total = 0
