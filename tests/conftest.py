@@ -30,6 +30,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """
+    Two processes share the whole suite, a file at a time; C{-n 0} is one. Where tests are named it is one,
+    too, for it begins at once, and can be stopped and looked into.
+    """
+    option = config.option
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    watched = option.usepdb or option.collectonly or option.capture == "no"
+    if (
+        whole
+        and not watched
+        and not hasattr(config, "workerinput")
+        and config.pluginmanager.hasplugin("xdist")
+        and option.numprocesses is None
+    ):
+        option.numprocesses, option.dist = 2, "loadfile"
+
+
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryReactorClock:
     """A reactor in memory in place of the real one, wherever options look for it."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -218,17 +219,14 @@ def floorOf(module: str) -> Floor | None:
     return Floor.CONNECTED if name in CONNECTED else None
 
 
-def _tree(module: str) -> ast.Module:
+@cache
+def tree(module: str) -> ast.Module:
     return ast.parse(ROOT.parent.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8"))
-
-
-#: Made while tests are collected: what is there then is passed over by the collector, after each test.
-TREES = {module: _tree(module) for module in modules()}
 
 
 def imports(module: str) -> Iterator[str]:
     """What a module imports, wherever in it, as dotted names; C{from a import b} is C{a.b}."""
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -302,7 +300,7 @@ def test_theReactorIsGiven(module: str) -> None:
 def test_onlyTheCommandLinePrints(module: str) -> None:
     prints = [
         node.lineno
-        for node in ast.walk(TREES[module])
+        for node in ast.walk(tree(module))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not prints, f"{module} prints in line {prints}; log it, or give it to the caller"

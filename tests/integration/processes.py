@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -24,6 +25,10 @@ PATIENCE = 30.0
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")} | {
     "PYTHONUNBUFFERED": "1"
 }
+if ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # Without bytecode each of some thousand programs would compile all of labnet: it is kept for this run.
+    _bytecode = tempfile.TemporaryDirectory(prefix="labnet-bytecode-")
+    ENVIRONMENT["PYTHONPYCACHEPREFIX"] = _bytecode.name
 
 
 def need(program: str) -> str:

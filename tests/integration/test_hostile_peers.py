@@ -32,13 +32,19 @@ SERVICES = {
 
 
 class Service(Twistd):
-    """One of the three, with every way into it."""
+    """
+    One of the three, with every way into it.
+
+    @ivar atFirst: how many descriptors it has when nobody has come yet.
+    """
 
     def __init__(self, directory: Path, name: str) -> None:
         ways = SERVICES[name]
         listen = [f"--listen={way}=tcp:0" if way else "--listen=tcp:0" for way in ways]
         super().__init__(directory, f"labnet-{name}", *listen)
         self.ports = [self.port(f"{name} ({way})" if way else name) for way in ways]
+        self.directory = directory
+        self.atFirst = self.descriptors
 
     def connect(self, port: int) -> socket.socket:
         return socket.create_connection(("127.0.0.1", port), PATIENCE)
@@ -48,16 +54,21 @@ class Service(Twistd):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-@pytest.fixture(params=SERVICES)
-def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
-    """At the end nothing of what the peers did is left."""
-    with Service(tmp_path, request.param) as service:
-        before = service.descriptors
-        yield service
-        # A file server opens the folder and its threads' pipes when they are first needed.
-        eventually(lambda: service.descriptors <= before + 2, "the descriptors come back")
-        for port in service.ports:
-            service.connect(port).close()
+@pytest.fixture(scope="module", params=SERVICES)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp(request.param), request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def service(running: Service) -> Iterator[Service]:
+    """The same one for all tests: at the end of each nothing of what the peers did is left."""
+    yield running
+    # A file server opens the folder and its threads' pipes when they are first needed.
+    eventually(lambda: running.descriptors <= running.atFirst + 2, "the descriptors come back")
+    for port in running.ports:
+        running.connect(port).close()
+    assert "Traceback" not in running.text
 
 
 def spoken(peer: socket.socket) -> bytes:
@@ -72,7 +83,7 @@ def spoken(peer: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=["NULs", "bytes", "letters", "no UTF-8", "a path", "a promise"])
-def test_junkAndThenTheEnd(service: Service, tmp_path: Path, junk: bytes) -> None:
+def test_junkAndThenTheEnd(service: Service, junk: bytes) -> None:
     for port in service.ports:
         with service.connect(port) as peer:
             try:
@@ -82,7 +93,7 @@ def test_junkAndThenTheEnd(service: Service, tmp_path: Path, junk: bytes) -> Non
                 pass  # It has had enough.
             told = spoken(peer)
         assert b"Traceback" not in told
-        assert str(tmp_path).encode() not in told
+        assert str(service.directory).encode() not in told
 
 
 def test_aByteAtATimeAndAReset(service: Service) -> None:
