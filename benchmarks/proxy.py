@@ -17,6 +17,7 @@ import platform
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -244,9 +245,12 @@ def memory(compared: Field, origin: Origin, options: argparse.Namespace) -> str:
     return f"### Resident memory\n\n{_MEMORY_NOTE}\n\n{table(['proxy', *columns], rows)}\n"
 
 
-_MEMORY_NOTE = """The goals: below 60 MiB after all rows, below 8 KiB for an idle client, and no more for a
-body of 1 GiB than for one of 10 MiB. Idle clients, which have asked for one page and keep their connection,
-and those bodies come to a proxy that was started for them."""
+#: Seconds in which nothing is asked of anybody, before memory is looked at.
+_REST = 3
+
+_MEMORY_NOTE = """The goals: below 60 MiB after all rows and some seconds of rest, below 8 KiB for an idle
+client, and no more for a body of 1 GiB than for one of 10 MiB. Idle clients, which have asked for one page
+and keep their connection, and those bodies come to a proxy that was started for them."""
 
 
 def anew(peer: Peer, origin: Origin, measure: Callable[[Proxy], list[str]]) -> list[str]:
@@ -355,6 +359,7 @@ def compare(processors: int, options: argparse.Namespace) -> None:
                 print(measure(row, compared, origin, options), flush=True)
         if processors == 1:
             progress("Resident memory")
+            time.sleep(_REST)
             print(memory(compared, origin, options), flush=True)
         described = [
             proxy.peer.described(proxy.program) for proxy in compared.running.values() if proxy.peer.version
