@@ -381,3 +381,27 @@ def test_breakingTheNetwork(lab: Twistd, page: Page) -> None:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
     page.forgive("400")
+
+
+def test_fromOneToTheNextWhileTheyGoOn(lab: Twistd, page: Page) -> None:
+    """However fast they are chosen, whatever comes meanwhile: what is shown is one conversation, whole."""
+    with ExitStack() as stack:
+        port = lab.port("echo (raw)")
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(3)]
+        for number in range(30):
+            for client in clients:
+                client.sendall(b"%d" % number)
+                client.recv(10)
+            if number == 5:
+                page.choose(f":{clients[2].getsockname()[1]}")
+                page.evaluate("document.getElementById('connections').focus()")
+            if number > 5:
+                page.press("ArrowUp" if number % 4 < 2 else "ArrowDown")
+        peer = clients[1].getsockname()[1]
+        page.choose(f":{peer}")
+        page.waitFor(f"document.getElementById('lane-peer').innerText === '127.0.0.1:{peer}'")
+        page.waitFor("document.querySelectorAll('.rung').length === 61")
+        shown = page.evaluate(
+            "[...document.querySelectorAll('.received .text')].map((text) => text.innerText)"
+        )
+        assert shown == [str(number) for number in range(30)]
