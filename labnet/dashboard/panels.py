@@ -46,14 +46,17 @@ class Decisions:
 
     def __init__(self) -> None:
         self._last: deque[Record] = deque(maxlen=MOST)
-        self._factories: dict[ProxyFactory, object] = {}
+        self._factories: set[ProxyFactory] = set()
 
     def attach(self, listeners: Iterable[Listener]) -> None:
-        """Hear of what these proxies decide, from now on; connections that are open are not heard of."""
+        """
+        Hear of what these proxies decide, each once, from now on; of connections that are open already
+        nothing is heard.
+        """
         for listener in listeners:
             factory = listener.factory if isinstance(listener, StreamListener) else None
             if isinstance(factory, ProxyFactory) and factory not in self._factories:
-                self._factories[factory] = factory.journal
+                self._factories.add(factory)
                 factory.journal = Journals((factory.journal, self))
 
     def ended(self, record: Record) -> None:

@@ -145,6 +145,7 @@ def test_theProxysDecisions(house: House) -> None:
     assert isinstance(listener, StreamListener)
     assert isinstance(listener.factory, ProxyFactory)
     assert house.panels()["decisions"] == []
+    house.dashboard.startService()
     for status in range(200, 320):
         listener.factory.journal.ended(record(status=status, url=b"http://a\x1b.test/"))
     told = house.panels()["decisions"]
