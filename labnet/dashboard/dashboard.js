@@ -318,7 +318,12 @@
       message.kind === "summary" ? "slow" : "live");
   };
 
-  const say = (text, kind) => {
+  let held = 0;
+
+  const say = (text, kind, seconds = 0) => {
+    // A problem stays for as long as it takes to read.
+    if (!seconds && Date.now() < held) return;
+    held = Date.now() + 1000 * seconds;
     if (by("state").textContent !== text) by("state").textContent = text;
     by("state").className = kind;
   };
@@ -389,7 +394,7 @@
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     } catch (problem) {
-      say(problem.message, "lost");
+      say(problem.message, "lost", 5);
     } finally {
       button.disabled = false;
     }

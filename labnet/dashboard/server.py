@@ -100,9 +100,19 @@ class Dashboard(Onlooker):
         self._sockets = sockets
 
     def listen(self, endpoint: IStreamServerEndpoint, *, secure: bool = False) -> None:
-        """Be there for browsers, too."""
+        """
+        Be there for browsers, once the service has started.
+
+        @param endpoint: where.
+        @param secure: whether that is TLS.
+        """
         factory = DashboardFactory(self._reactor, self._pages, limits=self._limits, sockets=self._sockets)
         self.addService(PageListener(self._reactor, endpoint, factory, secure=secure))  # type: ignore[no-untyped-call]
+
+    def urls(self) -> list[str]:
+        """Where the page is, with the token, once it listens."""
+        pages = (listener for listener in listeners(self) if isinstance(listener, PageListener))
+        return [listener.url for listener in pages if listener.url]
 
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
