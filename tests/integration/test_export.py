@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ block = "Hello"
 listen = ["tcp:0:interface=\\\\:\\\\:1", "udp:0", "net=unix:calculator"]
 
 [echo]
-listen = "raw=tcp:0"
+listen = ["raw=tcp:0", "raw=udp:0"]
 
 [dashboard]
 listen = "tcp:0"
@@ -57,6 +58,7 @@ class Recorded:
             ):
                 assert labnet("calculator", "--connect", where, *words).returncode == 0
             self._reset(lab.port("echo"))
+            self._send(lab.port("echo", "udp"))
             self.exported = labnet("export", str(self.file), "--dashboard", self.url)
             self.again = labnet("export", str(self.file), "--dashboard", self.url)
             self.nobody = labnet("export", str(folder / "no"), "--dashboard", self.url, "--service", "chat")
@@ -65,10 +67,19 @@ class Recorded:
 
     @staticmethod
     def _reset(port: int) -> None:
-        """A client that sends more than the trace keeps of a piece, and leaves without reading the rest."""
+        """A client that leaves with a RST."""
         with socket.create_connection(("127.0.0.1", port)) as client:
-            client.sendall(bytes(100_000))
+            client.sendall(b"hello")
             assert client.recv(1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    @staticmethod
+    def _send(port: int) -> None:
+        """A client whose datagram is more than the trace keeps of a piece."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(PATIENCE)
+            client.sendto(bytes(30_000), ("127.0.0.1", port))
+            assert len(client.recv(65_535)) == 30_000
 
     def tshark(self, *arguments: str, file: str = "") -> list[str]:
         """What tshark says about the file, in lines."""
@@ -124,8 +135,12 @@ def test_nothingAboutThePacketsIsWrong(recorded: Recorded) -> None:
 
 
 def test_datagrams(recorded: Recorded) -> None:
-    shown = recorded.fields("udp", "udp.length", "udp.checksum.status", "ip.src")
-    assert shown == [["17", "1", "127.0.0.1"]] * 2
+    """Those that were cut are as long as they were; their checksum, which nobody knows, is not there."""
+    shown = recorded.fields("udp", "udp.length", "udp.checksum", "udp.checksum.status", "frame.cap_len")
+    assert [row[0] for row in shown] == ["17", "17", "30008", "30008"]
+    assert [row[2] for row in shown[:2]] == ["1", "1"]
+    assert [row[1] for row in shown[2:]] == ["0x0000", "0x0000"]
+    assert [row[3] for row in shown] == ["37", "37", "16412", "16412"]
 
 
 def test_whatTheCommentsSay(recorded: Recorded) -> None:
@@ -136,7 +151,8 @@ def test_whatTheCommentsSay(recorded: Recorded) -> None:
     for said in ("request 1: 12 + 34", "reply 1: 46", "request 1: 5 * 6", "request 1: 7 - 4"):
         assert said in every
     assert "a UNIX socket" in every
-    assert "the trace has kept 16384" in every
+    assert "cut: of 30000 bytes the trace has kept 16384" in every
+    assert "notice: " in every
     (six,) = {address for row in recorded.fields("ipv6", "ipv6.addr") for address in row[0].split(",")}
     assert six == "::1"
 
