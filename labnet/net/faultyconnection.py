@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
@@ -70,8 +70,9 @@ class _Flow:
 
     def received(self, data: bytes) -> None:
         """A piece has come."""
-        self.impairment.received(data, self._clock.seconds())
-        self.pump()
+        if not self._stopped:
+            self.impairment.received(data, self._clock.seconds())
+            self.pump()
 
     def ended(self, how: Effect) -> None:
         """The source has ended."""
@@ -82,6 +83,12 @@ class _Flow:
     def waits(self) -> bool:
         """Whether the source has to wait."""
         return self._blocked or self.impairment.full
+
+    @property
+    def goesOn(self) -> bool:
+        """Whether something is held that will be passed on, or that somebody may ask for."""
+        flowing = self._blocked or self.impairment.nextAt() is not None
+        return bool(self.impairment.held) and flowing and not self._stopped
 
     def pump(self) -> None:
         """Do what is due."""
@@ -148,6 +155,7 @@ class FaultyConnection(Layer):
     Breaks one connection. A direction without an impairment is not touched.
 
     It takes the end of the peer's half itself, even for a protocol that does not: what is held comes first.
+    So it does when the whole connection ends in good order; after a reset what is held is lost.
 
     @param inward: what is done to what the peer sends; L{None} for nothing.
     @param outward: likewise, to what the protocol writes.
@@ -182,6 +190,9 @@ class FaultyConnection(Layer):
         self._ending: Effect | None = None
         self._lost = False
         self._why: Failure | None = None
+        # How the connection below has ended, while the protocol still gets what is held.
+        self._parting: Failure | None = None
+        self._leaving: IDelayedCall | None = None
 
     # What the transport does.
 
@@ -215,25 +226,45 @@ class FaultyConnection(Layer):
             half.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._stop()
-        self._factory.ended(self)
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.stopProducing()
-        super().connectionLost(self._why or reason)
+        flow = self._inward
+        self._outwardEnds()
+        if flow is not None and self._why is None and reason.check(ConnectionDone) and flow.goesOn:
+            # It ended in good order, as TLS does without halves: what is held comes first.
+            self._parting = reason
+            flow.ended(Effect.HALF_CLOSE)
+        else:
+            self._finish(reason)
 
-    def _stop(self) -> None:
+    def _outwardEnds(self) -> None:
+        """Nothing more can be sent."""
         self._lost = True
-        for flow in (self._inward, self._outward):
-            if flow is not None:
-                flow.stopProducing()
+        if self._outward is not None:
+            self._outward.stopProducing()
         asking, self._asking = self._asking, None
         if asking is not None and asking.active():
             asking.cancel()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+
+    def _finish(self, reason: Failure) -> None:
+        """The protocol is told the end, once."""
+        self._parting = None
+        if self._inward is not None:
+            self._inward.stopProducing()
+        self._factory.ended(self)
+        super().connectionLost(self._why or reason)
+
+    def _partNow(self) -> None:
+        """The connection is gone below, and the protocol does not want what is held."""
+        if self._parting is not None:
+            self._finish(self._parting)
 
     # What the protocol does.
 
     def write(self, data: bytes) -> None:
+        if self._parting is not None:
+            return
         if self._outward is None:
             self.transport.write(data)
         else:
@@ -247,16 +278,23 @@ class FaultyConnection(Layer):
     def loseConnection(self) -> None:
         """End the connection, after everything that was written."""
         self._disconnecting = True
-        self._end(Effect.CLOSE)
+        if self._parting is not None:
+            self._leave()
+        else:
+            self._end(Effect.CLOSE)
 
     def loseWriteConnection(self) -> None:
         """End our half, after everything that was written."""
-        self._end(Effect.HALF_CLOSE)
+        if self._parting is None:
+            self._end(Effect.HALF_CLOSE)
 
     def abortConnection(self) -> None:
         """End the connection at once, with what is held."""
         self._disconnecting = True
-        self._abort()
+        if self._parting is not None:
+            self._leave()
+        else:
+            self._abort()
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         if self._outward is None:
@@ -349,8 +387,18 @@ class FaultyConnection(Layer):
         self._abort()
 
     def _abort(self) -> None:
-        self._stop()
-        self.transport.abortConnection()
+        for flow in (self._inward, self._outward):
+            if flow is not None:
+                flow.stopProducing()
+        if self._parting is not None:
+            self._leave()
+        else:
+            self.transport.abortConnection()
+
+    def _leave(self) -> None:
+        # Not before the protocol is done with what it does just now.
+        if self._leaving is None:
+            self._leaving = self._factory.clock.callLater(0, self._partNow)
 
     def _note(self, direction: str, note: str) -> None:
         if note:
@@ -358,6 +406,10 @@ class FaultyConnection(Layer):
 
     def _readOrNot(self, wait: bool) -> None:
         """The transport is the source of what comes in."""
+        if self._parting is not None:
+            if self._inward is None or not self._inward.goesOn:
+                self._leave()
+            return
         # To resume a stream that has ended would have its end reported again.
         if wait != self._paused and not self._inputEnded and not self._lost:
             self._paused = wait

@@ -73,8 +73,8 @@ class Connected:
         self.outer.makeConnection(self.transport)
 
     def end(self) -> None:
-        """The connection is gone."""
-        self.outer.connectionLost(done())
+        """The connection is gone, with what is held."""
+        self.outer.connectionLost(reset())
 
 
 @contextmanager
@@ -146,6 +146,37 @@ def test_whoTakesNoHalvesIsClosed(clock: Clock) -> None:
     assert not connected.transport.disconnecting
     clock.advance(1)
     hangUp(connected.outer)
+
+
+@pytest.mark.parametrize("line", ["in: delay=1s", "in: merge=100/1s", "in: cut=2/500ms"])
+def test_whatIsHeldComesBeforeAnOrderlyEnd(clock: Clock, line: str) -> None:
+    """Over TLS the whole connection ends at once; its last bytes are not lost for that."""
+    connected = Connected(clock, line)
+    connected.outer.dataReceived(b"abcd")
+    connected.outer.connectionLost(done())
+    assert connected.inner.lost is None
+    connected.inner.transport.write(b"too late")
+    clock.pump([0.5] * 3)
+    assert b"".join(connected.inner.pieces) == b"abcd"
+    assert connected.inner.lost is not None
+
+
+@pytest.mark.parametrize("ending", ["abortConnection", "loseConnection"])
+def test_whoWantsNothingMoreIsToldTheEnd(clock: Clock, ending: str) -> None:
+    connected = Connected(clock, "in: delay=1s")
+    connected.outer.dataReceived(b"abcd")
+    connected.outer.connectionLost(done())
+    getattr(connected.inner.transport, ending)()
+    assert connected.inner.lost is None
+    clock.advance(0)
+    assert (connected.inner.pieces, connected.inner.lost is None) == ([], False)
+
+
+def test_aStallThatNeverEndsDoesNotOutliveItsConnection(clock: Clock) -> None:
+    connected = Connected(clock, "in: stall@2")
+    connected.outer.dataReceived(b"abcd")
+    connected.outer.connectionLost(done())
+    assert (connected.inner.pieces, connected.inner.lost is None) == ([b"ab"], False)
 
 
 @pytest.mark.parametrize("half", [True, False])
