@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from labnet.calculator.arithmetic import Calculation, Fault
 from labnet.calculator.client import CalculatorClient, CalculatorClientFactory
 from labnet.calculator.wire import PROFILES, ReplyNotUnderstood
+from labnet.testing import inPieces
 
 
 def reply(result: int, mark: bytes = b"R") -> bytes:
@@ -49,8 +50,8 @@ def test_questionsArePipelined(clock: Clock) -> None:
     for a in (1, 2, 3):
         client.ask(a)
     assert len(client.transport.value()) == 27
-    for byte in reply(1) + reply(2, b"E") + reply(3):
-        client.protocol.dataReceived(bytes([byte]))
+    for byte in inPieces(reply(1) + reply(2, b"E") + reply(3), 1):
+        client.protocol.dataReceived(byte)
     assert client.results == [1, Fault.UNTOLD, 3]
     client.lose()
 

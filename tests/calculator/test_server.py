@@ -21,7 +21,7 @@ from labnet.calculator.server import (
 )
 from labnet.calculator.wire import PROFILES
 from labnet.net.limits import DatagramLimits, Limits
-from labnet.testing import TCPTransport, lingered
+from labnet.testing import TCPTransport, assertSameForAnySegmentation, lingered
 
 NAMES = list(PROFILES)
 QUESTION = struct.pack("<ii1s", 12, 34, b"+")
@@ -48,13 +48,15 @@ def test_oneWriteForEachReply(clock: Clock, name: str) -> None:
     calculations = [Calculation(12, "+", 34), Calculation(1, "?", 2), Calculation(-7, "*", 3)]
     stream = b"".join(profile.requests.encode(each) for each in calculations)
     expected = [profile.answer(each, profile.division) for each in calculations]
-    for size in (1, 2, 5, len(stream)):
-        protocol, transport = connect(CalculatorFactory(clock, Dialect(profile)))
-        for at in range(0, len(stream), size):
-            protocol.dataReceived(stream[at : at + size])
-        assert transport.pieces == expected
+    factory = CalculatorFactory(clock, Dialect(profile))
+
+    def replies(protocol: CalculatorProtocol, transport: TCPTransport) -> list[bytes]:
         assert not transport.disconnecting
-        lose(protocol)
+        return transport.pieces
+
+    assertSameForAnySegmentation(
+        lambda: factory.buildProtocol(None), stream, observe=replies, expected=expected, pairs=20
+    )
 
 
 def test_clientsDoNotDisturbEachOther(clock: Clock) -> None:

@@ -4,10 +4,11 @@ The ten dialects: their bytes, every segmentation, and text.
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import struct
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from labnet.calculator.arithmetic import Calculation, Division, Fault
 from labnet.calculator.wire import PROFILES, EndOfSession, ReplyNotUnderstood
+from labnet.testing import assertSameInAnyPieces, inPieces
 from tests.calculator.dialects import ERROR, INTEGERS, NAMES, REPLY_46, REQUEST_12_34, ask, int32
 
 DELIMITED = [name for name in NAMES if PROFILES[name].replies.reader().delimited]
@@ -87,21 +89,22 @@ def test_requestsInOneSegmentAreAnsweredInOrder(name: str) -> None:
     assert ask(name, _messages(name)) == replies
 
 
+def inAnyPieces(makeReader: Callable[[], Any], stream: bytes) -> list[object]:
+    """What a reader reads in a stream of whole messages, the same in any pieces."""
+
+    def read(pieces: Sequence[bytes]) -> list[object]:
+        reader = makeReader()
+        found = [message for piece in pieces for message in reader.feed(piece)]
+        assert not reader.pending
+        return found
+
+    return assertSameInAnyPieces(read, stream, pairs=800)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_requestsInEverySegmentation(name: str) -> None:
     """One byte at a time, every cut in two, and every cut in three."""
-    stream = _messages(name)
-    whole = PROFILES[name].requests.reader().feed(stream)
-    assert len(whole) == 3
-    cuts = [tuple(range(1, len(stream)))]
-    cuts += [(at,) for at in range(1, len(stream))]
-    if len(stream) < 40:
-        cuts += list(itertools.combinations(range(1, len(stream)), 2))
-    for cut in cuts:
-        reader = PROFILES[name].requests.reader()
-        pieces = [stream[a:b] for a, b in itertools.pairwise((0, *cut, len(stream)))]
-        assert [request for piece in pieces for request in reader.feed(piece)] == whole
-        assert not reader.pending
+    assert len(inAnyPieces(PROFILES[name].requests.reader, _messages(name))) == 3
 
 
 @pytest.mark.parametrize("name", DELIMITED)
@@ -109,14 +112,9 @@ def test_repliesInEverySegmentation(name: str) -> None:
     replies = PROFILES[name].replies
     results = [46, Fault.OUT_OF_RANGE, -21]
     stream = b"".join(replies.encode(result) for result in results)
-    whole = replies.reader().feed(stream)
+    whole = inAnyPieces(replies.reader, stream)
     assert len(whole) == 3
     assert isinstance(whole[1], Fault) or name in ("int4", "ici")
-    for cut in [tuple(range(1, len(stream))), *((at,) for at in range(1, len(stream)))]:
-        reader = replies.reader()
-        pieces = [stream[a:b] for a, b in itertools.pairwise((0, *cut, len(stream)))]
-        assert [reply for piece in pieces for reply in reader.feed(piece)] == whole
-        assert not reader.pending
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,8 +177,8 @@ def test_anyBytesAreInput(data: bytes, name: str, size: int) -> None:
     """Nothing raises, each request has an answer that fits, and what is kept is bounded."""
     profile = PROFILES[name]
     reader = profile.requests.reader()
-    for at in range(0, len(data), size):
-        for request in reader.feed(data[at : at + size]):
+    for piece in inPieces(data, size):
+        for request in reader.feed(piece):
             if not isinstance(request, EndOfSession):
                 assert len(profile.answer(request, profile.division, True)) <= 64
     profile.requests.decodeDatagram(data)

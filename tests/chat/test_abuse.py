@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from labnet.chat.server import ChatLimits
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, PROMPT, Dialect
-from labnet.testing import SlowTransport
+from labnet.testing import SlowTransport, inPieces
 from tests.chat.members import Guest, House
 
 DIALECTS = [PLAIN, PLAIN_EXTRAS, LINE, FRAMED]
@@ -173,8 +173,8 @@ def test_aMegabyteWithoutAnEnd(house: House, dialect: Dialect) -> None:
     ear, ann = house.enter("ear"), house.enter("ann", dialect)
     ear.heard()
     stream = (b"\0\x10\0\0" if dialect is FRAMED else b"") + b"x" * (1 << 20)
-    for at in range(0, len(stream), 65_536):
-        ann.send(stream[at : at + 65_536])
+    for piece in inPieces(stream, 65_536):
+        ann.send(piece)
     assert b"A message has at most 4096 bytes." in ann.heard()
     assert ann.transport.halfClosed
     ann.send(b"\nstill here\n")

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from labnet.chat.client import ChatClient, ChatClientFactory, NameRefused
 from labnet.chat.wire import DIALECTS, FRAMED, LINE, PLAIN, PROMPT, Dialect
 from labnet.net.outcome import ClientError, ExitStatus
-from labnet.testing import TCPTransport, doneReason
+from labnet.testing import TCPTransport, doneReason, inPieces
 
 everyDialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 
@@ -91,12 +91,12 @@ def test_intoTheRoom(clock: Clock, dialect: Dialect, told: bool) -> None:
 def test_byteByByte(clock: Clock, dialect: Dialect) -> None:
     session = Session(clock)
     results = session.introduce()
-    for byte in dialect.frame(PROMPT):
-        session.hear(bytes([byte]), 0.001)
+    for byte in inPieces(dialect.frame(PROMPT), 1):
+        session.hear(byte, 0.001)
     clock.advance(0.02)
     assert session.sent() == dialect.frame("ann")
-    for byte in dialect.frame("[SERVER] ann joined the chat!"):
-        session.hear(bytes([byte]), 0.001)
+    for byte in inPieces(dialect.frame("[SERVER] ann joined the chat!"), 1):
+        session.hear(byte, 0.001)
     clock.advance(0.02)
     assert results == [None]
     session.lose()

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from labnet.chat.server import ChatLimits
 from labnet.chat.wire import FRAMED, LINE, PLAIN, PLAIN_EXTRAS, PROMPT, Dialect
 from labnet.net.limits import Limits
-from labnet.testing import LoggedFailures
+from labnet.testing import LoggedFailures, inPieces
 from tests.chat.members import House
 
 DIALECTS = [PLAIN, LINE, FRAMED]
@@ -92,8 +92,8 @@ def test_byteByByte(house: House, clock: Clock, dialect: Dialect) -> None:
         end = b"\n" if dialect is PLAIN else b""
         messages = [dialect.frame(text) + end for text in ("ann", "one", "two")]
         stream = b"".join(messages)
-        for at in range(0, len(stream), size):
-            guest.send(stream[at : at + size])
+        for piece in inPieces(stream, size):
+            guest.send(piece)
         heard.append(ear.lines())
         guest.end()
         ear.heard()
@@ -236,8 +236,8 @@ def test_halfAMessageCostsNoTurn(clock: Clock) -> None:
     """Only a whole message counts for the pace."""
     house = House(clock, ChatLimits(rate=1, burst=2))
     ear, slow = house.enter("ear"), house.enter("slow")
-    for byte in b"hello\nyou\n":
-        slow.send(bytes([byte]))
+    for byte in inPieces(b"hello\nyou\n", 1):
+        slow.send(byte)
     assert ear.lines() == ["[slow] hello", "[slow] you"]
     house.close()
 

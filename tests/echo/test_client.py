@@ -23,7 +23,7 @@ from labnet.echo.client import (
     echoDatagram,
 )
 from labnet.net.endpoints import DatagramTarget
-from labnet.testing import DatagramNetwork
+from labnet.testing import DatagramNetwork, inPieces
 
 
 def connected(clock: Clock, replies: Replies | None = None) -> tuple[EchoClient, StringTransport]:
@@ -162,8 +162,8 @@ def test_frames(clock: Clock) -> None:
     client.dataReceived(frame(b""))
     assert result(answer) == b""
     answer = client.say(b"hi")
-    for byte in frame(b"anything"):
-        client.dataReceived(bytes([byte]))
+    for byte in inPieces(frame(b"anything"), 1):
+        client.dataReceived(byte)
     assert result(answer) == b"anything"
     client.close()
 

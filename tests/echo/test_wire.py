@@ -28,6 +28,7 @@ from labnet.echo.wire import (
     datagramAnswer,
     upper,
 )
+from labnet.testing import inPieces
 
 #: Text with letters of one to four bytes, one that grows in upper case, and what is no UTF-8.
 HARD = "aß é ŉ ΐ 語 𐐨z".encode() + b"\xc0\xaf \xed\xa0\x80 \xe2\x82 \xff"
@@ -72,7 +73,7 @@ def test_upperInTwoPieces(at: int) -> None:
 
 def test_upperByteByByte() -> None:
     echo = Pieces(Style.UPPER)
-    assert b"".join(said(echo, [bytes([byte]) for byte in HARD])) == upper(HARD)
+    assert b"".join(said(echo, inPieces(HARD, 1))) == upper(HARD)
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60)))

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from labnet.files.server import CourseConnection, CourseFactory
-from labnet.testing import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp, inPieces
 from tests.files.world import connected, descriptors, drain, lose, shelfOf
 
 DATA = b"some bytes of a file"
@@ -69,8 +69,8 @@ def test_threeWritesWithTimeBetweenThem(folder: Path, clock: Clock) -> None:
 def test_aNameEndsWithSilence(folder: Path, clock: Clock) -> None:
     """However it is cut; each piece begins the silence anew."""
     connection = course(folder, clock)
-    for byte in b"file":
-        connection.dataReceived(bytes([byte]))
+    for byte in inPieces(b"file", 1):
+        connection.dataReceived(byte)
         clock.advance(0.019)
     assert drain(connection) == b""
     clock.advance(0.002)

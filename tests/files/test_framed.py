@@ -24,7 +24,7 @@ from labnet.files.wire import (
     Stored,
     encodeHead,
 )
-from labnet.testing import LoggedFailures, TCPTransport, hangUp
+from labnet.testing import LoggedFailures, TCPTransport, hangUp, inPieces
 from tests.files.clients import DATA, Answers, digest, end, framed
 from tests.files.world import connected, content, drain, lose, scratch, shelfOf
 
@@ -246,7 +246,7 @@ def test_aByteAtATime(folder: Path, clock: Clock) -> None:
     data = b"x" * 300
     requests = encodeHead(Put("new", 300, digest(data), None, True, "joe", "secret")) + data
     requests += encodeHead(List()) + encodeHead(Get("new")) + encodeHead(Get("nothing"))
-    for pieces in ([requests], [bytes([byte]) for byte in requests]):
+    for pieces in ([requests], inPieces(requests, 1)):
         answers = Answers(framed(folder, clock))
         for piece in pieces:
             answers.connection.dataReceived(piece)

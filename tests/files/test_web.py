@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from labnet.testing import inPieces
 from tests.files.requests import DATA, JOE, answered, asked, request, web
 from tests.files.world import content, drain, lose, scratch
 
@@ -118,7 +119,7 @@ def test_severalRequestsInOnePiece(folder: Path, clock: Clock) -> None:
     """Answered in order; and the same a byte at a time."""
     raw = request("/a.txt") + request("/nothing") + request("/a.txt", method="HEAD") + request("/")
     expected = [200, 404, 200, 200]
-    for pieces in ([raw], [bytes([byte]) for byte in raw]):
+    for pieces in ([raw], inPieces(raw, 1)):
         connection = web(folder, clock)
         written = b""
         for piece in pieces:

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from labnet.files.store import StoreLimits
 from labnet.files.web import FormTokens, WebConnection
-from labnet.testing import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp, inPieces
 from tests.files.requests import DATA, JOE, answered, asked, request, web
 from tests.files.world import content, drain, lose
 
@@ -204,8 +204,8 @@ def test_theFormUploads(folder: Path, clock: Clock) -> None:
     connection = web(folder, clock)
     token = tokenOn(connection)
     raw = form(token, data=b"\r\n-b" + b"x" * 1000 + b"\r\n")
-    for byte in raw:
-        connection.dataReceived(bytes([byte]))
+    for byte in inPieces(raw, 1):
+        connection.dataReceived(byte)
     assert answered(connection)[0].status == 201
     assert (folder / "new").read_bytes() == b"\r\n-b" + b"x" * 1000 + b"\r\n"
     connection.dataReceived(form(token))

@@ -18,7 +18,7 @@ from labnet.greeting.client import GreetingClient
 from labnet.greeting.server import GreetingFactory
 from labnet.greeting.wire import LONGEST_GREETING
 from labnet.net.service import ClientService, StreamListener, listeners
-from labnet.testing import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp, inPieces
 
 # The server
 
@@ -93,8 +93,8 @@ def result(heard: Deferred[bytes]) -> bytes:
 
 def test_aGreetingInAnyPieces(clock: Clock) -> None:
     client, _ = connected(clock)
-    for byte in b"Hello, client!":
-        client.dataReceived(bytes([byte]))
+    for byte in inPieces(b"Hello, client!", 1):
+        client.dataReceived(byte)
     assert not client.heard.called
     client.connectionLost(Failure(ConnectionDone()))
     assert result(client.heard) == b"Hello, client!"

@@ -26,7 +26,7 @@ from labnet.net.announced import (
 from labnet.net.connection import ServiceConnection, ServiceFactory
 from labnet.net.endpoints import parseStreamServer
 from labnet.net.limits import Limits
-from labnet.testing import TCPTransport, doneReason
+from labnet.testing import TCPTransport, doneReason, inPieces
 
 TEXT = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 80\r\n"
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -123,8 +123,8 @@ def test_theServiceSeesTheRealPeer(clock: Clock, step: int) -> None:
     service = Service(clock, limits=Limits(maxPerPeer=1))
     connection, _ = connected(AnnouncedFactory(service, clock))
     data = TEXT + b"hello"
-    for at in range(0, len(data), step):
-        connection.dataReceived(data[at : at + step])
+    for piece in inPieces(data, step):
+        connection.dataReceived(piece)
     (seen,) = service.connections
     assert isinstance(seen, Hearing)
     assert (seen.host, seen.peer, seen.heard) == ("192.0.2.7", "tcp:192.0.2.7:40000", b"hello")

@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 
 from labnet.net.console import Console, Lines
+from labnet.testing import inPieces
 
 
 def reading() -> tuple[Lines, StringTransport]:
@@ -35,8 +36,8 @@ def test_linesHoweverTheyAreCut(size: int) -> None:
     """LF and CRLF, empty ones, the last without an end, invalid UTF-8; then the end, again and again."""
     lines, _ = reading()
     data = b"one\r\n\ntwo\xff\nthree"
-    for at in range(0, len(data), size):
-        lines.dataReceived(data[at : at + size])
+    for piece in inPieces(data, size):
+        lines.dataReceived(piece)
     lines.connectionLost()
     assert taken(lines, 6) == ["one", "", "two\ufffd", "three", None, None]
 

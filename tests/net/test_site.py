@@ -16,7 +16,7 @@ from zope.interface import directlyProvides
 
 from labnet.net.limits import Limits
 from labnet.net.site import SiteConnection, SiteFactory, connectionOf
-from labnet.testing import LoggedFailures, TCPTransport, doneReason, hangUp, lingered
+from labnet.testing import LoggedFailures, TCPTransport, doneReason, hangUp, inPieces, lingered
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -77,7 +77,7 @@ def world(clock: Clock) -> Iterator[World]:
 
 def test_aRequest(world: World) -> None:
     """In one piece or byte by byte; several on a connection, also pipelined, in order."""
-    for pieces in ([GET + GET], [bytes([byte]) for byte in GET + GET]):
+    for pieces in ([GET + GET], inPieces(GET + GET, 1)):
         connection, transport = world.connect()
         for piece in pieces:
             connection.dataReceived(piece)
@@ -121,8 +121,8 @@ def test_aBodyThatIsTooLarge(world: World, head: bytes) -> None:
     for size in (7, 10_000):
         connection, transport = world.connect()
         stream = b"POST / HTTP/1.1\r\nHost: localhost\r\n" + head
-        for at in range(0, len(stream), size):
-            connection.dataReceived(stream[at : at + size])
+        for piece in inPieces(stream, size):
+            connection.dataReceived(piece)
         assert transport.value().startswith(b"HTTP/1.1 413 ")
         assert transport.value().count(b"HTTP/1.1") == 1
         lingered(connection)

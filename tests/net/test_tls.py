@@ -13,6 +13,7 @@ from OpenSSL import SSL
 
 from labnet.net.secure import Trust, serverStreams
 from labnet.net.tls import Ended, Failed, Handshaken, Received, TLSEvent, TLSStream
+from labnet.testing import inPieces
 
 
 @functools.cache
@@ -48,8 +49,8 @@ def carry(one: Side, other: Side, size: int = 1 << 20) -> None:
         if not there and not back:
             return
         for data, to in ((there, other), (back, one)):
-            for at in range(0, len(data), size):
-                to.events += to.stream.received(data[at : at + size])
+            for piece in inPieces(data, size):
+                to.events += to.stream.received(piece)
 
 
 @settings(max_examples=20, deadline=None)
@@ -115,8 +116,8 @@ def test_whatIsNoTLS(size: int) -> None:
     for side in joined():
         side.stream.output()
         data = b"GET / HTTP/1.0\r\n\r\n"
-        for at in range(0, len(data), size):
-            side.events += side.stream.received(data[at : at + size])
+        for piece in inPieces(data, size):
+            side.events += side.stream.received(piece)
         (failed,) = side.others
         assert isinstance(failed, Failed)
         assert failed.sentence.startswith("TLS: ")

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from labnet.netcopy.checksumserver import QUIET, ChecksumFactory, ChecksumProtocol
 from labnet.netcopy.registry import Checksums
-from labnet.testing import TCPTransport, hangUp
+from labnet.testing import TCPTransport, hangUp, inPieces
 
 BE = b"BE|1|60|3|abc"
 
@@ -31,8 +31,8 @@ def leave(protocol: ChecksumProtocol) -> None:
 def test_everyByteInASegmentOfItsOwn(clock: Clock) -> None:
     """The gap begins anew with each byte, and what is asked is not answered before its end."""
     protocol, transport = connected(ChecksumFactory(clock))
-    for byte in BE + b"KI|1KI|23":
-        protocol.dataReceived(bytes([byte]))
+    for byte in inPieces(BE + b"KI|1KI|23", 1):
+        protocol.dataReceived(byte)
         clock.advance(QUIET / 2)
     assert transport.pieces == [b"OK", b"3|abc"]
     clock.advance(QUIET / 2)

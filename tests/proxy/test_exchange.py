@@ -13,6 +13,7 @@ import pytest
 
 from labnet.proxy.policy import COURSE_404, Policy
 from labnet.proxy.server import ProxyConnection
+from labnet.testing import inPieces
 from tests.proxy.world import BAD, GET, POST, WORD, MakeWorld, Side, World, chunked, ok, status
 
 
@@ -39,11 +40,11 @@ def test_anySegmentation(makeWorld: MakeWorld, response: bytes, body: bytes, ste
     """However the request and the response are cut, the client gets the same page."""
     world = makeWorld()
     client = world.client()
-    for at in range(0, len(GET), step):
-        client.says(GET[at : at + step])
+    for piece in inPieces(GET, step):
+        client.says(piece)
     origin = world.origin()
-    for at in range(0, len(response), step):
-        origin.says(response[at : at + step])
+    for piece in inPieces(response, step):
+        origin.says(piece)
     head, _, received = client.take().partition(b"\r\n\r\n")
     assert received == body
     assert b"Content-Length: %d" % len(body) in head
@@ -67,7 +68,7 @@ def test_anySegmentation(makeWorld: MakeWorld, response: bytes, body: bytes, ste
 def test_theWordNeverReachesTheClient(makeWorld: MakeWorld, response: bytes, step: int) -> None:
     """Wherever the word is and however the response is cut, the client gets the 404 and nothing else."""
     world = makeWorld()
-    pieces = [response[at : at + step] for at in range(0, len(response), step)]
+    pieces = inPieces(response, step)
     client, origin = world.exchange(GET, *pieces)
     answer = client.take()
     assert status(answer) == 404

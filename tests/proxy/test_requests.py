@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from labnet.proxy.policy import Holding, Policy
+from labnet.testing import inPieces
 from tests.proxy.world import GET, POST, SMALL, MakeWorld, ok, status
 
 # Bodies of requests
@@ -164,8 +165,8 @@ def test_aBlockedRequestReachesNoOrigin(makeWorld: MakeWorld, request_: bytes, s
     """With inspectRequest the origin does not even see a connection."""
     world = makeWorld(LOOK)
     client = world.client()
-    for at in range(0, len(request_), step):
-        client.says(request_[at : at + step])
+    for piece in inPieces(request_, step):
+        client.says(piece)
     answer = client.take()
     assert status(answer) == 404
     assert b'where="request"' in answer

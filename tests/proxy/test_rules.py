@@ -16,6 +16,7 @@ from labnet.proxy.pages import Page
 from labnet.proxy.policy import COURSE_404, Policy, Uninspectable
 from labnet.proxy.rules import Allowance, Conditions, LooksAt, Pattern, Rule, RuleSet
 from labnet.proxy.wire import Fields
+from labnet.testing import inPieces
 from tests.proxy.world import FIXED, GET, MakeWorld, chunked, ok, status, unchunked
 
 WORD = b"SzamHalo"
@@ -179,7 +180,7 @@ def test_aRuleOfEachKindBlocksHeadBodyAndTrailers(makeWorld: MakeWorld, kind: Pa
         chunked(b"a", trailers=b"X-Word: SzamHalo\r\n"),
     ):
         for step in (1, 7, 1_000):
-            pieces = [response[at : at + step] for at in range(0, len(response), step)]
+            pieces = inPieces(response, step)
             client, _ = makeWorld(policy).exchange(GET, *pieces)
             assert status(client.take()) == 404
 
@@ -292,7 +293,7 @@ def test_cutHoldsBackWhatMayBeTheBeginningOfAMatch(makeWorld: MakeWorld, step: i
     policy = Policy(rules=[each], uninspectable=Uninspectable.CUT)
     policy = replace(policy, holding=replace(policy.holding, memory=10))
     body = b"c" * 60 + b"X12345Y" + b"d" * 60
-    pieces = [body[at : at + step] for at in range(0, len(body), step)]
+    pieces = inPieces(body, step)
     client, _ = makeWorld(policy).exchange(GET, b"HTTP/1.1 200 OK\r\nContent-Length: 127\r\n\r\n", *pieces)
     received = client.take().partition(b"\r\n\r\n")[2]
     assert set(received) == {ord("c")}
@@ -304,7 +305,7 @@ def test_cutPassesOnTheRest(makeWorld: MakeWorld) -> None:
     policy = Policy(rules=[each], uninspectable=Uninspectable.CUT)
     policy = replace(policy, holding=replace(policy.holding, memory=10))
     body = b"c" * 60 + b"X1234Y" + b"d" * 60
-    pieces = [body[at : at + 5] for at in range(0, len(body), 5)]
+    pieces = inPieces(body, 5)
     client, _ = makeWorld(policy).exchange(GET, chunked(*pieces))
     assert unchunked(client.take().partition(b"\r\n\r\n")[2]) == body
 

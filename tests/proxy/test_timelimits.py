@@ -5,6 +5,7 @@ Peers that are slow without ever stopping: each has one connection, for so long 
 from __future__ import annotations
 
 from labnet.proxy.policy import PhaseLimits, Policy
+from labnet.testing import inPieces
 from tests.proxy.world import GET, POST, MakeWorld, status
 
 PATIENT = Policy(rules=(), phases=PhaseLimits(exchange=300.0))
@@ -29,8 +30,8 @@ def test_aSlowOrigin(makeWorld: MakeWorld) -> None:
     """One that drips is answered for with 504, or broken off when its answer has begun."""
     world = makeWorld(PATIENT)
     client, origin = world.exchange(GET)
-    for byte in b"HTTP/1.1 2":
-        origin.says(bytes([byte]))
+    for byte in inPieces(b"HTTP/1.1 2", 1):
+        origin.says(byte)
         world.pump(30)
     world.pump(1)
     assert status(client.take()) == 504

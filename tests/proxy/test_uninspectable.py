@@ -12,6 +12,7 @@ import pytest
 
 from labnet.proxy.policy import Holding, Policy, Uninspectable
 from labnet.proxy.rules import Pattern, Rule
+from labnet.testing import inPieces
 from tests.proxy.world import GET, POST, SMALL, WORD, MakeWorld, chunked, ok, status, unchunked
 
 
@@ -44,7 +45,7 @@ def test_cutPassesOnWhatIsClean(makeWorld: MakeWorld, step: int) -> None:
     body = bytes(range(256)) * 10
     for response in (ok(body), chunked(body)):
         policy = replace(SMALL, uninspectable=Uninspectable.CUT)
-        pieces = [response[at : at + step] for at in range(0, len(response), step)]
+        pieces = inPieces(response, step)
         client, _ = makeWorld(policy).exchange(GET, *pieces)
         head, _, received = client.take().partition(b"\r\n\r\n")
         if b"chunked" in head:
@@ -58,7 +59,7 @@ def test_cutStopsBeforeTheWord(makeWorld: MakeWorld, step: int) -> None:
     """Not a byte of the word reaches the client, and the connection breaks."""
     policy = replace(SMALL, uninspectable=Uninspectable.CUT)
     response = ok(b"c" * 700 + WORD + b"d" * 700)
-    pieces = [response[at : at + step] for at in range(0, len(response), step)]
+    pieces = inPieces(response, step)
     client, origin = makeWorld(policy).exchange(GET, *pieces)
     received = client.take().partition(b"\r\n\r\n")[2]
     if step == 5_000:

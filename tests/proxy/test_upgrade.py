@@ -8,6 +8,7 @@ import pytest
 from twisted.logger import LogEvent
 
 from labnet.proxy.policy import Policy
+from labnet.testing import inPieces
 from tests.proxy.world import FIXED, GET, POST, MakeWorld, Side, World, ok, settled, status
 
 ALLOWED = Policy(upgrades=frozenset((b"websocket",)))
@@ -49,8 +50,8 @@ def test_bytesGoBothWays(makeWorld: MakeWorld, step: int) -> None:
     world = makeWorld(ALLOWED)
     client, origin = world.exchange(ASK + b"early ")
     stream = AGREE + b"SzamHalo"
-    for at in range(0, len(stream), step):
-        origin.says(stream[at : at + step])
+    for piece in inPieces(stream, step):
+        origin.says(piece)
     assert client.take().partition(b"\r\n\r\n")[2] == b"SzamHalo"
     client.says(b"HTTP/1.1")
     assert origin.take().partition(b"\r\n\r\n")[2] == b"early HTTP/1.1"

@@ -17,7 +17,7 @@ from labnet.proxy.networks import Destinations, Pattern
 from labnet.proxy.target import Origin, Route
 from labnet.proxy.upstream import TunnelEndpoint, Upstream, Upstreams, basicCredentials
 from labnet.proxy.wire import BadMessage
-from labnet.testing import TCPTransport, doneReason
+from labnet.testing import TCPTransport, doneReason, inPieces
 from tests.proxy.world import GET, MakeWorld, ok, status
 
 NEXT = Upstream("next.example", 3128, authorization=basicCredentials("joe", "secret"))
@@ -141,8 +141,8 @@ def test_aTunnel(clock: Clock, step: int) -> None:
         + b"\r\n\r\n"
     )
     data = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine\r\nX: y\r\n\r\nearly"
-    for at in range(0, len(data), step):
-        tunnelling.protocol.dataReceived(data[at : at + step])
+    for piece in inPieces(data, step):
+        tunnelling.protocol.dataReceived(piece)
     (inner,) = tunnelling.found
     assert isinstance(inner, Heard)
     assert inner.data == b"early"

@@ -18,7 +18,7 @@ from labnet.net.limits import Limits
 from labnet.relay.client import Upstream
 from labnet.relay.server import RequestRelay, RequestRelayFactory, Tamperer
 from labnet.relay.wire import AnswerCache, parseTampering
-from labnet.testing import DatagramNetwork, Peer, TCPTransport, hangUp, resetReason
+from labnet.testing import DatagramNetwork, Peer, TCPTransport, hangUp, inPieces, resetReason
 
 STRUCT9 = PROFILES["struct9"]
 SERVER = DatagramTarget("127.0.0.1", 9001)
@@ -118,8 +118,8 @@ def test_anySegmentation(name: str) -> None:
     stream = b"".join(requests)
     for size in range(1, len(stream) + 1):
         relay = Relay(lambda datagram: b"<" + datagram + b">", profile)
-        for at in range(0, len(stream), size):
-            relay.send(stream[at : at + size])
+        for piece in inPieces(stream, size):
+            relay.send(piece)
         assert relay.server is not None
         assert relay.server.payloads == requests
         assert relay.transport.pieces == [b"<" + raw + b">" for raw in requests]

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from labnet.files.saving import Saving
 from labnet.net.console import legible
 from labnet.proxy.wire import Fields, ResponseHead, Version
-from labnet.testing import SlowTransport, doneReason, hangUp
+from labnet.testing import SlowTransport, doneReason, hangUp, inPieces
 from labnet.web.output import Destination, Legible, StandardOutput
 
 RAW = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -153,7 +153,7 @@ PARTS = st.sampled_from(
 def test_piecesMakeNoDifferenceToWhatIsLegible(data: bytes, size: int) -> None:
     """And nothing of it does anything to a terminal."""
     stream = Legible()
-    shown = b"".join(stream.feed(data[at : at + size]) for at in range(0, len(data), size)) + stream.end()
+    shown = b"".join(stream.feed(piece) for piece in inPieces(data, size)) + stream.end()
     whole = legible(data)
     assert shown.decode() == whole + ("" if not whole or whole.endswith("\n") else "\n")
     assert all(character.isprintable() or character in "\n\t" for character in shown.decode())
