@@ -23,7 +23,7 @@ def dissector(detail: str, transport: str) -> Dissector | None:
     """
     match detail:
         case "discard":
-            return StreamDissector(partial(counted, "discarded"), None)
+            return StreamDissector(partial(counted, "input"), None)
         case "daytime":
             return StreamDissector(None, _daytime)
         case "qotd":

@@ -165,12 +165,14 @@ class Direction:
     One direction of a stream, as a script reads it.
 
     @param script: makes the script, given this object.
+    @param whole: what it is a direction of: a stream, or a datagram.
     @ivar position: the offset of the next byte that the script can take.
     @ivar message: what the message is called that comes next; the script says so.
     @ivar finished: whether the script reads no more, of its own will.
     """
 
-    def __init__(self, script: Callable[[Direction], Script]) -> None:
+    def __init__(self, script: Callable[[Direction], Script], whole: str = "stream") -> None:
+        self._of = whole
         self.position = 0
         self.message = "message"
         self.finished = False
@@ -230,6 +232,9 @@ class Direction:
         return sorted(fields, key=_IN_ORDER)
 
     def _feed(self, data: bytes) -> list[Field]:
+        if self._want is None and not self.finished:
+            self.position += len(data)
+            return self._given()
         buffer = self._buffer
         buffer += data
         at = 0
@@ -247,7 +252,9 @@ class Direction:
             self._resume(taken)
         if self._want is None:
             if self.finished and len(buffer) > at:
-                self._stop(self.position, self.position, "nothing is expected here")
+                self._stop(
+                    self.position, self.position, f"the {self._of} goes on, and nothing is expected here"
+                )
                 self.finished = False
             self.position += len(buffer) - at
             buffer.clear()
@@ -255,7 +262,7 @@ class Direction:
             del buffer[:at]
         return self._given()
 
-    def end(self, how: str = "the stream ended") -> list[Field]:
+    def end(self) -> list[Field]:
         """The stream has ended: what that makes whole, and what it cuts off."""
         script, self._want, self._script = self._script, None, None
         if script is None:
@@ -272,7 +279,7 @@ class Direction:
             self._notUnderstood(self.position - self._taken, self.position, str(problem))
         script.close()
         if self.position > self._began:
-            what = f"{self.message}: {how} after {sized(self.position - self._began)} of it"
+            what = f"{self.message}: the {self._of} ended after {sized(self.position - self._began)} of it"
             self._fields.append(Field(self._began, self.position, CUT_OFF, what))
             self._began = self.position
         return self._given()
@@ -365,8 +372,8 @@ class DatagramDissector:
 
     @staticmethod
     def _fields(script: Callable[[Direction], Script], data: bytes, missing: int) -> list[Field]:
-        direction = Direction(script)
-        fields = direction.feed(data, missing) + direction.end("the datagram ended")
+        direction = Direction(script, "datagram")
+        fields = direction.feed(data, missing) + direction.end()
         return sorted(fields, key=_IN_ORDER)
 
 

@@ -61,7 +61,9 @@ def _members(text: str) -> Iterator[Member]:
         return size
 
     at = _past(text, 0, "{")
-    while not text.startswith("}", at):
+    if text.startswith("}", at):
+        return
+    while True:
         start = at
         name, at = _DECODER.raw_decode(text, at)
         if not isinstance(name, str):
@@ -70,8 +72,9 @@ def _members(text: str) -> Iterator[Member]:
         value, at = _DECODER.raw_decode(text, begin)
         yield Member(offset(start), offset(at), name, text[begin:at], value)
         at = _space(text, at)
-        if not text.startswith("}", at):
-            at = _past(text, at, ",")
+        if text.startswith("}", at):
+            return
+        at = _past(text, at, ",")
 
 
 def _past(text: str, at: int, mark: str) -> int:

@@ -99,7 +99,7 @@ class _Identifier(Want):
             return at, None
         if buffer[end] != ord("|"):
             return end + 1, bytes(buffer[at : end + 1])
-        if end - at < 2 or bytes(buffer[end - 2 : end + 1]) not in _VERBS:
+        if bytes(buffer[max(at, end - 2) : end + 1]) not in _VERBS:
             raise NotUnderstood("KI with more than an identifier", end + 1 - at)
         return end - 2, bytes(buffer[at : end - 2])
 

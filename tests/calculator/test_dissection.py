@@ -108,7 +108,7 @@ def test_aDatagramOfTheWrongSize() -> None:
     ]
     assert wholes(dissector.received(bytes(10))) == [
         ("request 2", "0 \\x00 0"),
-        ("not understood", "nothing is expected here"),
+        ("not understood", "the datagram goes on, and nothing is expected here"),
     ]
 
 
@@ -150,6 +150,22 @@ def test_aTextReplyThatNobodyCouldExpect() -> None:
     unasked = dissect(made("calculator", "text"), [(OUT, b"46")])[1]
     assert wholes(wrong) == [("not understood", "this is no result of 12 + 34")]
     assert wholes(unasked) == [("not understood", "nothing was asked")]
+
+
+def test_aTextReplyThatIsCutOff() -> None:
+    request = PROFILES["text"].requests.encode(SUM)
+    cut = dissect(made("calculator", "text"), [(IN, request), (OUT, b"4")])[1]
+    assert wholes(cut) == [("cut off", "reply 1: the stream ended after 1 byte of it")]
+
+
+def test_soManyTextRequestsAreRemembered() -> None:
+    """A client that never gets a reply does not fill the memory."""
+    request = PROFILES["text"].requests.encode(SUM)
+    dissector = made("calculator", "text")
+    dissector.received(request * 10_001)
+    assert wholes(dissector.written(b"46")) == [
+        ("not understood", "more than 10000 requests wait for a reply")
+    ]
 
 
 def test_theEndOfASession() -> None:

@@ -35,7 +35,7 @@ def test_noiseIsLines() -> None:
 
 def test_discardIsCounted() -> None:
     fields, _ = dissect(made("classic", "discard"), [(IN, b"a"), (IN, b"b")])
-    assert rows(fields) == [(0, 2, "discarded", "2 bytes")]
+    assert rows(fields) == [(0, 2, "input", "2 bytes")]
 
 
 @pytest.mark.parametrize("now", [0, NOW, 2**31, 2**32 - 2_208_988_800, 2**32 - 2_208_988_799])

@@ -84,6 +84,15 @@ def test_requests(request_: bytes, expected: list[tuple[int, int, str, str]]) ->
             encodeGranted(60),
             [(0, 5, "reply 1", "OK 60"), (0, 2, "  status", "OK"), (3, 5, "  seconds", "60")],
         ),
+        (
+            b"192.168.100.100:9000",
+            [
+                (0, 20, "reply 1", "192.168.100.100:9000"),
+                (0, 15, "  host", "192.168.100.100"),
+                (16, 20, "  port", "9000"),
+            ],
+        ),
+        (b"OK", [(0, 2, "reply 1", "OK"), (0, 2, "  name", "OK")]),
         (encodeNothing(), [(0, 4, "reply 1", "NONE")]),
         (
             encodeRefusal("bad name"),

@@ -69,7 +69,7 @@ def test_theAcknowledgementIsTheLastWord() -> None:
     _, said = dissect(made("echo", "ack"), [(OUT, STREAM_ACK), (OUT, b"!")])
     assert wholes(said) == [
         ("answer", "Message received!"),
-        ("not understood", "nothing is expected here"),
+        ("not understood", "the stream goes on, and nothing is expected here"),
     ]
 
 

@@ -223,7 +223,9 @@ def test_nothingFollowsTheEndOfAScript() -> None:
 
     direction = Direction(script)
     assert rows(direction.feed(b"a")) == [(0, 1, "message", "")]
-    assert rows(direction.feed(b"b")) == [(1, 1, "not understood", "nothing is expected here")]
+    assert rows(direction.feed(b"b")) == [
+        (1, 1, "not understood", "the stream goes on, and nothing is expected here")
+    ]
     assert direction.feed(b"c") == direction.end() == []
 
 

@@ -139,6 +139,12 @@ def test_oneByteAtATime() -> None:
     assert notice.events == tuple(range(2, 11))
 
 
+def test_twoBytesInTwoPiecesAreNotPiecesOfOneByte() -> None:
+    """The pieces have bytes of other messages as well."""
+    notices = [notice for notice in lines(came(b"x\na"), came(b"\ny\n")) if "of one byte" in notice.text]
+    assert notices == []
+
+
 def test_aMessageInSeveralWrites() -> None:
     assert told(went(REPLY[:4]), went(REPLY[4:])) == [
         Notice(Lesson.IN_PIECES, "Reply 1 left in 2 writes.", (2, 3))
@@ -410,6 +416,20 @@ def test_aMessageOfVeryManyPieces() -> None:
     assert len(notice.events) == 20
     assert notice.events[0] == 1
     assert notice.events[-1] == 3_001
+    # And the next message is counted anew.
+    noticing.happened(Event(3_002, 0.0, Happening.RECEIVED, b"x", 1))
+    message = Field(3_001, 3_003, "message 2", "")
+    (notice,) = noticing.happened(Event(3_003, 0.0, Happening.RECEIVED, b"\n", 1), [message])
+    assert notice.text.startswith("Message 2 came in 2 pieces")
+
+
+def test_aMessageThatBeganSomewhereInVeryManyPieces() -> None:
+    """Where it began is not known any more, so nothing is said."""
+    noticing = Noticing()
+    for number in range(1, 3_001):
+        noticing.happened(Event(number, 0.0, Happening.RECEIVED, b" ", 1))
+    message = Field(1_500, 3_001, "message 1", "")
+    assert noticing.happened(Event(3_001, 0.0, Happening.RECEIVED, b"\n", 1), [message]) == []
 
 
 # The page

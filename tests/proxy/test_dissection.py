@@ -92,6 +92,15 @@ def test_severalMessagesInARow() -> None:
     ]
 
 
+def test_anInterimResponseToHead() -> None:
+    """It answers nothing: the next one is still that to HEAD."""
+    _, responses = http(
+        (IN, b"HEAD / HTTP/1.1\r\n\r\n"),
+        (OUT, b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+    )
+    assert outline(responses) == [("interim response", "103 Early Hints"), ("response 1", "200 OK")]
+
+
 def test_aBodyUpToTheEndOfTheStream() -> None:
     dissector = made("web")
     dissector.received(b"GET / HTTP/1.0\r\n\r\n")
@@ -196,11 +205,11 @@ def test_whatIsNotUnderstood(data: bytes, why: str) -> None:
 
 def test_aLineThatIsNoField() -> None:
     """The head can still be read."""
-    requests, _ = http((IN, b"GET / HTTP/1.1\r\nHost a\r\n folded\r\n\r\n"))
+    requests, _ = http((IN, b"GET / HTTP/1.1\r\nHost a\r\n folded: b\r\n\r\n"))
     assert outline(requests) == [
         ("request 1", "GET /"),
         ("not understood", "this is no field: Host a"),
-        ("not understood", "this is no field:  folded"),
+        ("not understood", "this is no field:  folded: b"),
     ]
 
 
