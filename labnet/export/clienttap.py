@@ -51,8 +51,8 @@ class Options(CommandOptions):
     optParameters = [
         ["dashboard", "d", None, "The dashboard's URL, with its token, as the lab prints it."],
         ["trace", "t", None, "A file of a trace in JSON lines (--trace-file NAME.jsonl)."],
-        ["service", "s", "", "Only conversations with this service: NAME, or NAME/DETAIL."],
-        ["peer", "p", "", "Only conversations with this peer: ADDRESS, or ADDRESS:PORT."],
+        ["service", "s", None, "Only conversations with this service: NAME, or NAME/DETAIL."],
+        ["peer", "p", None, "Only conversations with this peer: ADDRESS, or ADDRESS:PORT."],
         ["last", "n", 0, "Only the last so many; 0: all.", number(int, "last", 0)],
         ["timeout", None, 30.0, "Seconds to connect, then seconds in which nothing comes.",
          number(float, "timeout", 0.001)],
@@ -87,10 +87,10 @@ class Options(CommandOptions):
         if self["dashboard"]:
             self._readURL(self["dashboard"])
         try:
-            chosen((), self["service"], self["peer"], self["last"])
+            chosen((), peer=self["peer"] or "")
         except BadSelection as error:
             raise UsageError(f"--peer: {error}") from error
-        self.wanted = Wanted(self["service"], self["peer"], self["last"])
+        self.wanted = Wanted(self["service"] or "", self["peer"] or "", self["last"])
         if self["cafile"] and not self["insecure"]:
             try:
                 Trust(cafile=self["cafile"])

@@ -17,6 +17,7 @@ from zlib import crc32
 from labnet.net.dissection import Dissector, Field, dissectorFor
 from labnet.net.noticing import Noticing
 from labnet.net.packets import (
+    LONGEST_DATAGRAM,
     Flags,
     Host,
     Packet,
@@ -119,7 +120,7 @@ class Recording:
             side = _OF.get(event.what)
             if side is not None:
                 missing[side] -= event.size
-        return missing[0], missing[1]
+        return max(missing[0], 0), max(missing[1], 0)
 
 
 class _Making:
@@ -250,9 +251,11 @@ class _Datagrams(_Making):
             self.note(event)
 
     def _datagram(self, event: Event, side: _Side) -> Captured:
-        missing = event.size - len(event.data)
+        # Only what was in no socket is longer.
+        data = event.data[:LONGEST_DATAGRAM]
+        missing = min(event.size, LONGEST_DATAGRAM) - len(data)
         packet = datagram(
-            self.hosts[side], self.hosts[side.other], event.data, missing, self.identification(side)
+            self.hosts[side], self.hosts[side.other], data, missing, self.identification(side)
         )
         return self.captured(side, packet, _piece(event), *_cut(event), *self.takeMeaning())
 

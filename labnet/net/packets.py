@@ -12,7 +12,20 @@ from enum import IntFlag
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-__all__ = ["Flags", "Host", "Packet", "Segment", "checksum", "datagram", "longestSegment", "plainAddress"]
+__all__ = [
+    "LONGEST_DATAGRAM",
+    "Flags",
+    "Host",
+    "Packet",
+    "Segment",
+    "checksum",
+    "datagram",
+    "longestSegment",
+    "plainAddress",
+]
+
+#: Bytes of data in one datagram at most, over IPv4.
+LONGEST_DATAGRAM = 65_507
 
 _TCP, _UDP = 6, 17
 _TTL = 64
@@ -104,6 +117,7 @@ def datagram(source: Host, destination: Host, data: bytes, missing: int, identif
     A UDP datagram as an IP packet, whole even where it would have been fragmented.
 
     @param missing: how many bytes there were behind C{data}; then the checksum is 0, which is "none".
+        Together they are L{LONGEST_DATAGRAM} at most.
     """
     length = _DATAGRAM.size + len(data) + missing
     content = _DATAGRAM.pack(source.port, destination.port, length, 0) + data

@@ -20,6 +20,8 @@ __all__ = ["BadTraceFile", "EventLines", "readConversations"]
 _TRANSPORTS = get_args(TransportName)
 #: It may stand behind a line that was written in part.
 _LOST = re.compile(r'\{"lost":\d+\}\Z')
+#: Bytes of one piece.
+_LARGEST = 2**31
 _FORM = "as --trace-file NAME.jsonl writes them"
 
 
@@ -72,7 +74,7 @@ def readConversations(lines: Iterable[str]) -> list[Conversation]:
             continue
         try:
             _read(json.loads(line), found)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             if line.endswith("\n"):
                 raise BadTraceFile(f"line {number} is no event of a trace, {_FORM}") from error
     if not found:
@@ -107,9 +109,10 @@ def _read(row: dict[str, Any], found: dict[tuple[object, ...], Conversation]) ->
         int(row["size"]),
         str(row["note"]),
     )
-    if event.size < len(event.data) or event.number < 1:
+    bytesIn, bytesOut = int(row["in"]), int(row["out"])
+    if not len(event.data) <= event.size < _LARGEST or event.number < 1 or min(bytesIn, bytesOut) < 0:
         raise ValueError("more than there was")
-    _add(conversation, event, int(row["in"]), int(row["out"]))
+    _add(conversation, event, bytesIn, bytesOut)
     found[key] = conversation
 
 

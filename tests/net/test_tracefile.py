@@ -4,11 +4,12 @@ A trace as lines of JSON, and back.
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labnet.net.pcapng import write
@@ -118,3 +119,24 @@ def test_whatIsNoTrace(bad: str) -> None:
 def test_whatHasNoEvents(text: str) -> None:
     with pytest.raises(BadTraceFile, match="there is no event of a trace in it, as --trace-file"):
         readConversations(text.splitlines(keepends=True))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=9) | st.integers() | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(["tcp", "udp", "unix"]), st.sampled_from(sorted(json.loads(GOOD))), VALUES)
+@example("udp", "size", 2**31 - 1)
+@example("tcp", "size", 2**31 - 1)
+def test_whateverStandsInALine(transport: str, name: str, value: object) -> None:
+    """It is a conversation that can be written, or a file that can not be read."""
+    line = json.dumps(json.loads(GOOD) | {"transport": transport} | {name: value}) + "\n"
+    try:
+        read = readConversations([line])
+    except BadTraceFile:
+        return
+    file = b"".join(itertools.islice(write(read), 100))
+    assert file.startswith(b"\n\r\r\n")
