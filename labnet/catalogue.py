@@ -219,6 +219,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "labnet.dashboard.tap",
         ("tcp:9080:interface=127.0.0.1",),
         "A page that shows who is connected, and what is sent piece by piece.",
+        dissection="labnet.proxy.dissection",
     ),
     Entry(
         "calculator",
