@@ -167,7 +167,7 @@ BOUNDS = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(PIECES, ADDRESSES, BOUNDS)
 def test_everyStreamIsConsistent(
     pieces: list[tuple[Happening, bytes]], addresses: tuple[str, str], bounds: Bounds
@@ -411,6 +411,7 @@ def test_longComments() -> None:
     assert len(packets[3].comments[1]) == 1_000
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 @example(b"")
 @example(b"\0\0")
