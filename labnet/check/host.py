@@ -86,7 +86,7 @@ class Host:
         host, port = self._given
         if not samePort:
             self.address = host, port or freePort(host, self._transport)
-        if listens(self.address[1], self._transport):
+        if listens(*self.address, self._transport):
             raise ClientError(
                 f"something listens on port {self.address[1]} already", ExitStatus.ANSWERED_ERROR
             )
@@ -98,7 +98,7 @@ class Host:
     async def listens(self, stage: Stage) -> bool:
         """Whether a program that we have started still listens; if not, it has had time to end."""
         program = self.program
-        if program is None or listens(self.address[1], self._transport) is not False:
+        if program is None or listens(*self.address, self._transport) is not False:
             return True
         await stage.until(lambda: program.over, limit=1.0)
         return False
@@ -123,7 +123,10 @@ class Host:
         port = self.address[1]
         limit = max(_START, stage.limits.wait)
         there = await stage.until(
-            lambda: program.over or listens(port, self._transport) is not False, limit=limit, asleep=False
+            lambda: program.over or listens(*self.address, self._transport) is not False,
+            limit=limit,
+            asleep=False,
+            look=0.01,
         )
         if there and not program.over:
             return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Stage"]
 
 #: Seconds between two looks at whether a program sleeps.
-_LOOK = 0.02
+_LOOK = 0.08
 #: How often one looks at least before a wait is given up.
 _LEAST_LOOKS = 3
 _MOST_STEPS = 400
@@ -64,7 +64,7 @@ class Stage:
         self.random = random
         self.program = program
         self.steps: list[Step] = []
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: list[Deferred[bool]] = []
         self._changes = 0
         self._leaving: list[Callable[[], None]] = []
         self.connections: list[Connection] = []
@@ -79,7 +79,7 @@ class Stage:
         self._changes += 1
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            one.callback(None)
+            one.callback(True)
 
     def atEnd(self, leave: Callable[[], None]) -> None:
         """Do this when the scenario is over, however it ends."""
@@ -100,14 +100,20 @@ class Stage:
             self._leaving.pop()()
 
     async def until(
-        self, condition: Callable[[], bool], *, limit: float | None = None, asleep: bool = True
+        self,
+        condition: Callable[[], bool],
+        *,
+        limit: float | None = None,
+        asleep: bool = True,
+        look: float = _LOOK,
     ) -> bool:
         """
-        Wait until a condition holds.
+        Wait until a condition holds. It is looked at whenever something has happened.
 
         @param limit: seconds; L{Limits.wait} if not given.
         @param asleep: whether a program that sleeps ends the wait earlier: not where it may be waiting for
             a time of its own.
+        @param look: seconds after which it is looked at even if nothing has happened that we are told of.
         @return: whether it holds.
         """
         limit = self.limits.wait if limit is None else limit
@@ -115,27 +121,28 @@ class Stage:
         before: tuple[int, object] = (-1, None)
         looks = quietLooks = 0
         while not condition():
-            now = self.reactor.seconds()
-            doing = self.program.doing() if self.program is not None and asleep else None
-            if doing is None or (self._changes, doing) != before:
-                before, quietAt, quietLooks = (self._changes, doing), now, 0
             # Between two looks the reactor has taken what was there: who was kept from looking blames
             # nobody.
-            if now - startedAt >= limit and looks >= _LEAST_LOOKS:
-                return False
-            if now - quietAt >= self.limits.idle and quietLooks >= _LEAST_LOOKS:
-                return False
-            looks, quietLooks = looks + 1, quietLooks + 1
-            await self.pause(min(_LOOK, limit))
+            if not await self.pause(min(look, limit)):
+                looks += 1
+                doing = self.program.doing() if self.program is not None and asleep else None
+                now = self.reactor.seconds()
+                if doing is None or (self._changes, doing) != before:
+                    before, quietAt, quietLooks = (self._changes, doing), now, 0
+                quietLooks += 1
+                late = now - startedAt >= limit and looks >= _LEAST_LOOKS
+                hung = now - quietAt >= self.limits.idle and quietLooks > _LEAST_LOOKS
+                if (late or hung) and not condition():
+                    return False
         return True
 
-    async def pause(self, seconds: float) -> None:
-        """Wait until something happens, and at most so long."""
-        news: Deferred[None] = Deferred()
+    async def pause(self, seconds: float) -> bool:
+        """Wait until something happens, and at most so long; whether something has happened."""
+        news: Deferred[bool] = Deferred()
         self._waiting.append(news)
-        timer = self.reactor.callLater(seconds, self._again, news)
+        timer = self.reactor.callLater(seconds, self._nothing, news)
         try:
-            await news
+            return await news
         finally:
             if timer.active():
                 timer.cancel()
@@ -150,7 +157,7 @@ class Stage:
             if timer.active():
                 timer.cancel()
 
-    def _again(self, news: Deferred[None]) -> None:
+    def _nothing(self, news: Deferred[bool]) -> None:
         if news in self._waiting:
             self._waiting.remove(news)
-            news.callback(None)
+            news.callback(False)

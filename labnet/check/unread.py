@@ -30,6 +30,8 @@ _INFO = 2
 #: In the answer, behind the head, four bytes and the addresses: the length of the receive queue. Where the
 #: attributes begin. Where in C{tcp_info} the bytes are that were received (Linux 4.1).
 _QUEUE_AT, _ATTRIBUTES_AT, _RECEIVED_AT = 72, 88, 128
+#: Behind the head and the family: the state; and the one of a socket that listens.
+_STATE_AT, _LISTEN = 17, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,31 @@ def progress(mine: tuple[str, int], theirs: tuple[str, int]) -> Progress | None:
     @param mine: address and port of this end; C{theirs} those of the other.
     @return: L{None} if the kernel does not tell: another system, another machine, no such socket any more.
     """
-    try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as asking:
-            asking.settimeout(0.1)
-            asking.send(_question(theirs, mine))
-            answer = asking.recv(4_096)
-    except (OSError, AttributeError, ValueError):
-        return None
-    if len(answer) < _ATTRIBUTES_AT or _HEAD.unpack_from(answer)[1] != _SOCK_DIAG_BY_FAMILY:
+    answer = _asked(socket.IPPROTO_TCP, theirs, mine)
+    if not answer:
         return None
     received = _received(answer)
     return None if received is None else Progress(received, struct.unpack_from("=I", answer, _QUEUE_AT)[0])
+
+
+def _asked(protocol: int, source: tuple[str, int], destination: tuple[str, int]) -> bytes | None:
+    """
+    What the kernel says of one socket.
+
+    @return: nothing if there is no such socket, L{None} if the kernel does not tell.
+    """
+    try:
+        question = _question(protocol, source, destination)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as asking:
+            asking.settimeout(0.1)
+            asking.send(question)
+            answer = asking.recv(4_096)
+    except (OSError, AttributeError, ValueError):
+        return None
+    if len(answer) >= _ATTRIBUTES_AT and _HEAD.unpack_from(answer)[1] == _SOCK_DIAG_BY_FAMILY:
+        return answer
+    missing = len(answer) >= _HEAD.size + 4 and _HEAD.unpack_from(answer)[1] == _ERROR
+    return b"" if missing and struct.unpack_from("=i", answer, _HEAD.size)[0] == -errno.ENOENT else None
 
 
 def _received(answer: bytes) -> int | None:
@@ -76,12 +92,12 @@ def _received(answer: bytes) -> int | None:
     return None
 
 
-def _question(source: tuple[str, int], destination: tuple[str, int]) -> bytes:
+def _question(protocol: int, source: tuple[str, int], destination: tuple[str, int]) -> bytes:
     one, other = ip_address(source[0].partition("%")[0]), ip_address(destination[0].partition("%")[0])
     family = socket.AF_INET if one.version == 4 else socket.AF_INET6
     ports = struct.pack("!HH", source[1], destination[1])
     body = (
-        _REQUEST_HEAD.pack(family, socket.IPPROTO_TCP, 1 << (_INFO - 1), 0, 0xFFFFFFFF)
+        _REQUEST_HEAD.pack(family, protocol, 1 << (_INFO - 1), 0, 0xFFFFFFFF)
         + ports
         + one.packed.ljust(16, b"\0")
         + other.packed.ljust(16, b"\0")
@@ -90,14 +106,25 @@ def _question(source: tuple[str, int], destination: tuple[str, int]) -> bytes:
     return _HEAD.pack(_HEAD.size + len(body), _SOCK_DIAG_BY_FAMILY, _REQUEST, 1, 0) + body
 
 
-def listens(port: int, transport: str) -> bool | None:
+def listens(host: str, port: int, transport: str) -> bool | None:
     """
     Whether somebody on this machine listens on a port, without connecting: a server that serves one client
     would take the look for it.
 
+    @param host: an address of this machine, or a name of it.
     @param transport: C{"tcp"} or C{"udp"}.
     @return: L{None} if the system does not tell.
     """
+    anyone = "::" if ":" in host else "0.0.0.0"
+    protocol = socket.IPPROTO_TCP if transport == "tcp" else socket.IPPROTO_UDP
+    answer = _asked(protocol, (host, port), (anyone, 0))
+    if answer is not None:
+        return bool(answer) and (transport == "udp" or answer[_STATE_AT] == _LISTEN)
+    return _listed(port, transport)
+
+
+def _listed(port: int, transport: str) -> bool | None:
+    """The same from the tables in C{/proc}, which may be long."""
     wanted = f":{port:04X}"
     told = False
     for table in (transport, transport + "6"):
