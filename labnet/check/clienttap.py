@@ -8,18 +8,22 @@ import io
 import json
 import os
 import secrets
-import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
 from labnet.catalogue import Entry, Kind, entryFor
+from labnet.check.addition import asScenario
 from labnet.check.collection import contractFor, contracts
+from labnet.check.contractfile import BadContractFile, ContractFile, parse
 from labnet.check.examination import Planned, Settings, examine
+from labnet.check.gradescope import asGradescope
+from labnet.check.htmlreport import asHTML
 from labnet.check.jsonreport import asObject
+from labnet.check.junit import asJUnit
 from labnet.check.scenario import Contract, Scenario, Side
 from labnet.check.stage import Limits
 from labnet.check.textreport import asText, listing
@@ -36,6 +40,9 @@ __all__ = ["FORMATS", "Options", "makeService", "run"]
 FORMATS: dict[str, Callable[[Verdict], str]] = {
     "text": asText,
     "json": lambda verdict: json.dumps(asObject(verdict), indent=1),
+    "junit": asJUnit,
+    "gradescope": lambda verdict: json.dumps(asGradescope(verdict), indent=1),
+    "html": asHTML,
 }
 
 
@@ -93,6 +100,7 @@ class Options(CommandOptions):
         self.transport = "tcp"
         self.variant = ""
         self.address = (LOOPBACK, 0)
+        self.file = ContractFile()
         self.plan: tuple[Planned, ...] = ()
         self.seed = 0
         self.typed: bytes | None = b""
@@ -135,6 +143,7 @@ class Options(CommandOptions):
         self._parseWhere(self.contract)
         self._parseCommand()
         self.seed = self["seed"] if self["seed"] is not None else secrets.randbelow(10**6)
+        self.file = self._readContractFile()
         self.plan = self._chosen(self.contract)
 
     def _parseVariant(self, contract: Contract) -> None:
@@ -195,36 +204,57 @@ class Options(CommandOptions):
             except OSError as error:
                 raise UsageError(f"--input: {self['input']}: {error.strerror}") from error
 
+    def _readContractFile(self) -> ContractFile:
+        if self["contract"] is None:
+            return ContractFile()
+        path = Path(self["contract"])
+        try:
+            return parse(path.read_text("utf-8"))
+        except OSError as error:
+            raise UsageError(f"--contract: {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"--contract: {path}: not UTF-8 at byte {error.start}") from error
+        except BadContractFile as error:
+            raise UsageError(f"--contract: {path}: {error}") from error
+
     def _chosen(self, contract: Contract) -> tuple[Planned, ...]:
-        scenarios = contract.chosen(self.side, self.transport, self.variant)
-        if not scenarios:
-            raise UsageError(
-                f"the contract of {contract.service} has nothing for a {self.side.value} over "
-                f"{self.transport}"
-            )
-        known = {word for one in contract.scenarios for word in (one.name, one.topic.word)}
-        for option in ("only", "skip"):
-            for word in self[option]:
+        """What is run, and what it counts: of the contract and of the teacher's file, as the options say."""
+        file = self.file
+        every = [*contract.scenarios, *map(asScenario, file.additions)]
+        added = Contract(contract.service, contract.variants)
+        try:
+            for scenario in every:
+                added.add(scenario)
+        except ValueError as error:
+            raise UsageError(f"--contract: {error}") from error
+        known = {word for one in every for word in (one.name, one.topic.word)}
+        for option, words in (
+            ("--only", self["only"]),
+            ("--skip", self["skip"]),
+            ("--contract: only", file.only),
+            ("--contract: skip", file.skip),
+            ("--contract: weights", file.weights),
+        ):
+            for word in words:
                 if word not in known:
                     raise UsageError(
-                        f"--{option}: there is no scenario and no topic {word!r}; --list has them all"
+                        f"{option}: there is no scenario and no topic {word!r}; --list has them all"
                     )
-
-        def named(scenario: Scenario, words: Sequence[str]) -> bool:
-            return scenario.name in words or scenario.topic.word in words
-
-        started = bool(self.command) or self["list"]
-        return tuple(
-            Planned(scenario, scenario.weight)
-            for scenario in scenarios
-            if (not self["only"] or named(scenario, self["only"])) and not named(scenario, self["skip"])
-            if started or not scenario.restarts
-        )
+        chosen = [
+            scenario
+            for scenario in added.chosen(self.side, self.transport, self.variant)
+            if all(_named(scenario, words) for words in (self["only"], file.only) if words)
+            and not _named(scenario, [*self["skip"], *file.skip])
+            and (self.command or self["list"] or not scenario.restarts)
+        ]
+        if not chosen:
+            raise UsageError(f"there is nothing to examine of a {self.side.value} over {self.transport}")
+        return tuple(Planned(one, file.weight(one.name, one.topic, one.weight)) for one in chosen)
 
     @property
     def what(self) -> str:
         """Who is examined, as text."""
-        return shlex.join(self.command) if self.command else str(self["server"])
+        return " ".join(self.command) if self.command else str(self["server"])
 
     def settings(self) -> Settings:
         """How it is examined."""
@@ -234,6 +264,10 @@ class Options(CommandOptions):
             Limits(self["timeout"], min(self["idle"], self["timeout"]), scenario=max(60.0, 12 *
             self["timeout"])),
         )  # fmt: skip
+
+
+def _named(scenario: Scenario, words: Collection[str]) -> bool:
+    return scenario.name in words or scenario.topic.word in words
 
 
 async def run(reactor: Any, options: Options, console: Console) -> int:

@@ -112,7 +112,7 @@ class Connection(Protocol):
         """
         whole = cut(b"".join(messages), pieces, cuts)
         if len(whole) > 1:
-            self._say("examiner", f"sends {len(whole)} pieces", b"".join(messages))
+            self._say("examiner", f"sends, in {len(whole)} pieces,", b"".join(messages))
         for piece in whole:
             if self._closed:
                 return

@@ -87,13 +87,26 @@ class Datagrams(DatagramProtocol):
 
         @raise Failed: another one came, or none.
         """
+        return (await self._expect(expected, words, signs))[0]
+
+    async def expectFrom(self, expected: bytes | Expectation) -> Address:
+        """
+        The same, and its sender.
+
+        @raise Failed: another one came, or none.
+        """
+        return (await self._expect(expected, "", NO_SIGNS))[1]
+
+    async def _expect(
+        self, expected: bytes | Expectation, words: str, signs: Signs
+    ) -> tuple[bytes, Address]:
         wanted = exactly(expected, words) if isinstance(expected, bytes) else expected
         words = words or wanted.text
-        datagram, _ = await self.receive(words=words, signs=signs)
+        datagram, sender = await self.receive(words=words, signs=signs)
         try:
             taken = wanted.look(datagram, True)
             if taken == len(datagram):
-                return datagram
+                return datagram, sender
             offset = decisive(wanted.sample, datagram) if taken is None else taken
         except Mismatch as mismatch:
             offset = mismatch.offset

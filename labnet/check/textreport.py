@@ -14,7 +14,18 @@ from labnet.check.scenario import Scenario, Topic
 from labnet.check.score import Score, byTopic, total
 from labnet.check.verdict import Finding, Outcome, Verdict
 
-__all__ = ["asText", "counted", "listing", "points", "subjectLine", "summary"]
+__all__ = [
+    "asText",
+    "counted",
+    "explanation",
+    "listing",
+    "mending",
+    "points",
+    "shortened",
+    "stepLine",
+    "subjectLine",
+    "summary",
+]
 
 _WIDTH = 100
 _MOST_STEPS = 12
@@ -48,7 +59,7 @@ def asText(verdict: Verdict, *, colour: bool = False, detailed: bool = True) -> 
             if finding.scenario.topic is topic:
                 text += _finding(finding, colour, detailed)
         text.append("")
-    text += _mistakes(verdict)
+    text += mending(verdict)
     text.append(summary(verdict))
     return "\n".join(text)
 
@@ -104,26 +115,34 @@ def _finding(finding: Finding, colour: bool, detailed: bool) -> list[str]:
     word = f"{_WORDS[finding.outcome]:<10}"
     if colour:
         word = f"\x1b[{_COLOURS[finding.outcome]}m{word}\x1b[0m"
-    text = [f"  {word}{finding.scenario.title}  [{finding.scenario.name}]"]
+    scenario = finding.scenario
+    text = [f"  {word}{plain(scenario.title)}  [{plain(scenario.name)}]"]
+    about = explanation(finding, colour=colour, detailed=detailed)
+    return text + [f"{'':12}{line}".rstrip() for line in about] + ([""] if about else [])
+
+
+def explanation(finding: Finding, *, colour: bool = False, detailed: bool = True) -> list[str]:
+    """What is to be said of a scenario that did not simply pass; nothing of others."""
     if finding.outcome in (Outcome.PASSED, Outcome.BLOCKED):
-        return text
+        return []
     if finding.outcome is Outcome.BROKEN:
-        return text + [f"{'':12}{line}" for line in lines(finding.came)]
-    about = [*_labelled("why", finding.scenario.why), *_labelled("expected", plain(finding.expected))]
-    about += _labelled("came", plain(finding.came))
+        return lines(finding.came)
+    about = [
+        *_labelled("why", plain(finding.scenario.why)),
+        *_labelled("expected", plain(finding.expected)),
+        *_labelled("came", plain(finding.came)),
+    ]
     if finding.outcome is Outcome.UNSTEADY:
-        about += _labelled(
-            "", "This was the first run. The second one passed: does your program depend on chance?"
-        )
+        about += _labelled("", "That was the first run. The second one passed: does it depend on chance?")
     if finding.exhibit is not None:
         about += ["", *_exhibit(rows(finding.exhibit), colour)]
     if detailed and finding.steps:
-        about += ["", *_labelled("before", ""), *map(_step, _shortened(finding.steps))]
+        about += ["", "before", *(f"  {stepLine(step)}" for step in shortened(finding.steps))]
     if finding.output:
-        about += ["", *_labelled("output", ""), *(f"  | {line}" for line in lines(finding.output, 12))]
+        about += ["", "output", *(f"  | {line}" for line in lines(finding.output, 12))]
     if finding.mistake is not None:
         about += ["", *_labelled("likely", f"{finding.mistake.sentence} [{finding.mistake.id}]")]
-    return text + [f"{'':12}{line}".rstrip() for line in about] + [""]
+    return about
 
 
 def _labelled(label: str, words: str) -> list[str]:
@@ -142,7 +161,7 @@ def _exhibit(shown: Sequence[Row], colour: bool) -> list[str]:
     return text
 
 
-def _shortened(steps: Sequence[Step]) -> list[Step]:
+def shortened(steps: Sequence[Step]) -> list[Step]:
     """The first and the last ones; in between it is said that there were others."""
     if len(steps) <= _MOST_STEPS:
         return list(steps)
@@ -150,16 +169,17 @@ def _shortened(steps: Sequence[Step]) -> list[Step]:
     return [*steps[:half], Step("", f"{len(steps) - 2 * half} more"), *steps[-half:]]
 
 
-def _step(step: Step) -> str:
+def stepLine(step: Step) -> str:
+    """Something that was said or done, in one line."""
     if not step.who:
-        return f"  ... {step.what}"
+        return f"... {step.what}"
     said = f": {hexadecimal(step.data, 24)}" if step.data else ""
     size = f" {counted(step.size, 'byte')}" if step.size else ""
-    return f"  the {step.who} {step.what}{size}{said}"
+    return f"the {step.who} {step.what}{size}{said}"
 
 
-def _mistakes(verdict: Verdict) -> list[str]:
-    """What to mend, each of them once."""
+def mending(verdict: Verdict) -> list[str]:
+    """What to mend, each mistake once."""
     if not verdict.mistakes:
         return []
     text = ["What to mend", ""]

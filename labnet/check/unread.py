@@ -116,8 +116,11 @@ def listens(host: str, port: int, transport: str) -> bool | None:
     @return: L{None} if the system does not tell.
     """
     anyone = "::" if ":" in host else "0.0.0.0"
-    protocol = socket.IPPROTO_TCP if transport == "tcp" else socket.IPPROTO_UDP
-    answer = _asked(protocol, (host, port), (anyone, 0))
+    if transport == "tcp":
+        answer = _asked(socket.IPPROTO_TCP, (host, port), (anyone, 0))
+    else:
+        # Here the kernel has the two ends the other way round.
+        answer = _asked(socket.IPPROTO_UDP, (anyone, 0), (host, port))
     if answer is not None:
         return bool(answer) and (transport == "udp" or answer[_STATE_AT] == _LISTEN)
     return _listed(port, transport)

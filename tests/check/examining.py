@@ -3,7 +3,7 @@ Examines programs, several at once, in a process of its own: C{python -m tests.c
 of jobs as JSON from standard input, and writes for each of them the report as one line of JSON.
 
 A job has C{service}, C{side}, C{variant}, C{transport}, C{command} (empty for our own server, which then
-runs in this process), C{typed}, C{seed} and C{only}.
+runs in this process, with C{options}), C{seed}, and C{wrong}: whether it is to fail.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from labnet.net.service import listeners
 
 #: Examinations at the same time.
 AT_ONCE = 6
-#: A program that is right never comes near them, however busy the machine is; one that hangs costs C{idle}.
-LIMITS = Limits(wait=10.0, idle=0.3)
+#: Of programs that are right, which never come near them, however busy the machine is; and of those that
+#: are to fail.
+RIGHT = Limits(wait=20.0, idle=2.0)
+WRONG = Limits(wait=3.0, idle=0.25)
 BOUNDS = Bounds(memory=256 * 2**20, output=8 * 2**20)
 
 
@@ -49,7 +51,7 @@ async def examined(reactor: Any, job: dict[str, Any]) -> dict[str, Any]:
         address = ("127.0.0.1", port)
     settings = Settings(
         side, transport, variant, address, command, None if contract.interactive else b"", job["seed"],
-        again=0, atOnce=2, limits=LIMITS, bounds=BOUNDS,
+        again=0, atOnce=2, limits=WRONG if job["wrong"] else RIGHT, bounds=BOUNDS,
     )  # fmt: skip
     startedAt = reactor.seconds()
     try:

@@ -59,6 +59,7 @@ class Case:
         return {
             "service": self.service, "side": self.side, "variant": self.variant, "transport":
             self.transport, "command": self.command, "seed": seed, "options": self.options,
+            "wrong": bool(self.mistake),
         }  # fmt: skip
 
 

@@ -210,7 +210,7 @@ async def cutEverywhere(server: Server) -> None:
     for place in places if len(places) < 16 else server.random.sample(places, 16):
         connection = await server.connect()
         await connection.send(asked.request, cuts=[place])
-        await connection.expect(asked.reply, words=f"{asked.words}, cut after {place} bytes")
+        await connection.expect(asked.reply, words=f"{asked.words}, cut behind byte {place}")
         connection.close()
 
 
