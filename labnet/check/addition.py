@@ -8,6 +8,7 @@ from labnet.check.client import Client
 from labnet.check.connection import Connection
 from labnet.check.contractfile import Action, Addition, Move
 from labnet.check.datagrams import Address, Datagrams
+from labnet.check.mistakes import Mistake
 from labnet.check.scenario import Scenario, Side
 from labnet.check.server import Server
 
@@ -47,7 +48,7 @@ def asScenario(addition: Addition) -> Scenario:
         addition.side,
         addition.why,
         playServer if addition.side is Side.SERVER else playClient,
-        addition.mistake,
+        addition.mistake or (Mistake.SHORT_RECV if any(move.pieces for move in addition.moves) else None),
         frozenset({addition.transport}),
         addition.variants,
         weight=addition.weight,

@@ -218,7 +218,7 @@ class Options(CommandOptions):
             raise UsageError(f"--contract: {path}: {error}") from error
 
     def _chosen(self, contract: Contract) -> tuple[Planned, ...]:
-        """What is run, and what it counts: of the contract and of the teacher's file, as the options say."""
+        """What is run, and what it counts: of the contract and the teacher's file, as the options say."""
         file = self.file
         every = [*contract.scenarios, *map(asScenario, file.additions)]
         added = Contract(contract.service, contract.variants)
@@ -237,9 +237,7 @@ class Options(CommandOptions):
         ):
             for word in words:
                 if word not in known:
-                    raise UsageError(
-                        f"{option}: there is no scenario and no topic {word!r}; --list has them all"
-                    )
+                    raise UsageError(f"{option}: {word!r} is no scenario and no topic; --list has them")
         chosen = [
             scenario
             for scenario in added.chosen(self.side, self.transport, self.variant)
@@ -285,7 +283,8 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
     subject = Subject(
         contract.service, options.side, options.variant, options.transport, options.what, options.seed
     )
-    verdict = Verdict(subject, findings, seconds=reactor.seconds() - startedAt, version=version("labnet"))
+    file, seconds = options.file, reactor.seconds() - startedAt
+    verdict = Verdict(subject, findings, file.title, file.points, seconds, version("labnet"))
     _tell(console, options, verdict)
     if any(finding.outcome is Outcome.BROKEN for finding in findings):
         return ExitStatus.BUG

@@ -78,6 +78,7 @@ class _Attempt:
         self.failed: Failed | None = None
         self.bug = ""
         self.output = ""
+        self._gone = False
 
     async def play(self, acting: Coroutine[Any, Any, None]) -> None:
         """Run it to its end, which it has in any case."""
@@ -111,6 +112,7 @@ class _Attempt:
         if program is not None:
             await self.stage.until(lambda: program.over or not program.running, limit=_LAST_WORDS)
             self.output = program.tail()
+            self._gone = not program.running
 
     def mistake(self, scenario: Scenario) -> Mistake | None:
         """The likely one: what was seen says more than what the scenario is there for."""
@@ -119,8 +121,8 @@ class _Attempt:
         exceeded = program.exceeded if program is not None else None
         if exceeded is not None and exceeded is not Mistake.TOO_MUCH_MEMORY:
             return exceeded
-        gone = program is not None and not program.running
-        return self.failed.mistake or scenario.mistake or exceeded or (Mistake.CRASH if gone else None)
+        crash = Mistake.CRASH if self._gone else None
+        return self.failed.mistake or scenario.mistake or exceeded or crash
 
 
 class _Examination:

@@ -92,8 +92,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether there is nothing to mend."""
-        return all(finding.outcome.good for finding in self.findings)
+        """Whether there is nothing to mend; what counts nothing is a note."""
+        return all(finding.outcome.good or not finding.weight for finding in self.findings)
 
     @property
     def mistakes(self) -> tuple[Mistake, ...]:
