@@ -1,8 +1,8 @@
 """
 A teacher's file for the examiner, without input or output: text in, what it changes out.
 
-It is TOML. It leaves scenarios out, makes others count more, and adds some of its own, in steps. All of it is in
-C{docs/check.md}.
+It is TOML. It leaves scenarios out, makes others count more, and adds some of its own, in steps. All of it
+is in C{docs/check.md}.
 """
 
 from __future__ import annotations
