@@ -11,6 +11,7 @@ from __future__ import annotations
 from labnet.testing.assertions import assertSameForAnySegmentation, assertSameInAnyPieces, outcomeOf
 from labnet.testing.datagramfaults import DatagramFaults
 from labnet.testing.datagrams import Datagram, DatagramNetwork, DatagramPair, MemorySocket, Peer
+from labnet.testing.deferreds import resultOf
 from labnet.testing.leaks import LoggedFailures
 from labnet.testing.pair import ConnectedPair
 from labnet.testing.segmentation import (
@@ -23,6 +24,7 @@ from labnet.testing.segmentation import (
     segmentations,
 )
 from labnet.testing.transport import (
+    RecordingProducer,
     SlowTransport,
     TCPTransport,
     doneReason,
@@ -40,6 +42,7 @@ __all__ = [
     "LoggedFailures",
     "MemorySocket",
     "Peer",
+    "RecordingProducer",
     "Segmentation",
     "SlowTransport",
     "TCPTransport",
@@ -55,5 +58,6 @@ __all__ = [
     "lingered",
     "outcomeOf",
     "resetReason",
+    "resultOf",
     "segmentations",
 ]

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
     IAddress,
     IHalfCloseableProtocol,
     IProtocol,
-    IPullProducer,
+    IPushProducer,
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol
@@ -22,7 +22,15 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-__all__ = ["SlowTransport", "TCPTransport", "doneReason", "hangUp", "lingered", "resetReason"]
+__all__ = [
+    "RecordingProducer",
+    "SlowTransport",
+    "TCPTransport",
+    "doneReason",
+    "hangUp",
+    "lingered",
+    "resetReason",
+]
 
 
 @implementer(ITCPTransport)
@@ -211,7 +219,7 @@ class SlowTransport(TCPTransport):
         """The peer reads everything that is there."""
         data = self.value()
         self.clear()
-        if IPullProducer.providedBy(self.producer):
+        if self.producer is not None and not self.streaming:
             self.producer.resumeProducing()
         elif self.asked:
             self.asked = False
@@ -224,6 +232,27 @@ class SlowTransport(TCPTransport):
         while piece := self.read():
             data += piece
         return data
+
+
+@implementer(IPushProducer)
+class RecordingProducer:
+    """
+    A producer that does nothing but to note what a transport asks of it.
+
+    @ivar calls: C{"pause"}, C{"resume"} and C{"stop"}, in order.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.calls.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.calls.append("resume")
+
+    def stopProducing(self) -> None:
+        self.calls.append("stop")
 
 
 # Ends of connections, for protocols that are told of them by a test.

@@ -4,10 +4,7 @@ The collector's client on a transport in memory.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -16,7 +13,7 @@ from twisted.python.usage import UsageError
 from labnet.collector import clienttap
 from labnet.collector.client import CollectorClient
 from labnet.net.service import ClientService
-from labnet.testing import TCPTransport
+from labnet.testing import TCPTransport, resultOf
 
 
 def connected(clock: Clock) -> tuple[CollectorClient, TCPTransport]:
@@ -24,16 +21,6 @@ def connected(clock: Clock) -> tuple[CollectorClient, TCPTransport]:
     transport = TCPTransport()
     client.makeConnection(transport)
     return client, transport
-
-
-def result(deferred: Deferred[Any]) -> bytes:
-    results: list[bytes | Failure] = []
-    deferred.addBoth(results.append)
-    (came,) = results
-    if isinstance(came, Failure):
-        came.raiseException()
-    assert isinstance(came, bytes)
-    return came
 
 
 def test_eachPieceIsOneWriteThenTheStreamEnds(clock: Clock) -> None:
@@ -48,7 +35,7 @@ def test_eachPieceIsOneWriteThenTheStreamEnds(clock: Clock) -> None:
     client.readConnectionLost()
     assert transport.disconnecting
     client.connectionLost(Failure(ConnectionDone()))
-    assert result(done) == b"thank you"
+    assert resultOf(done) == b"thank you"
     assert client.sent == 6
 
 
@@ -77,7 +64,7 @@ def test_aCollectorThatNeverReads(clock: Clock) -> None:
     clock.advance(2.0)
     assert transport.disconnected
     with pytest.raises(TimeoutError, match="the collector did not read for 2 s"):
-        result(room)
+        resultOf(room)
     client.connectionLost(Failure(ConnectionLost()))
 
 
@@ -91,7 +78,7 @@ def test_aCollectorThatIsLostWhileWeWait(clock: Clock) -> None:
     client.send(b"y").addErrback(lambda failure: failure.trap(ConnectionLost))
     assert transport.pieces == [b"x"]
     with pytest.raises(ConnectionLost):
-        result(client.end())
+        resultOf(client.end())
 
 
 def test_aCollectorThatDoesNotClose(clock: Clock) -> None:
@@ -100,7 +87,7 @@ def test_aCollectorThatDoesNotClose(clock: Clock) -> None:
     clock.advance(2.0)
     assert transport.disconnected
     with pytest.raises(TimeoutError, match="did not close for 2 s"):
-        result(done)
+        resultOf(done)
 
 
 def test_aCollectorThatTalksForEver(clock: Clock) -> None:
@@ -110,7 +97,7 @@ def test_aCollectorThatTalksForEver(clock: Clock) -> None:
         client.dataReceived(b"x" * 65_536)
     done = client.end()
     client.connectionLost(Failure(ConnectionDone()))
-    assert len(result(done)) == 65_536
+    assert len(resultOf(done)) == 65_536
 
 
 def test_theOptions() -> None:

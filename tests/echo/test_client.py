@@ -23,7 +23,7 @@ from labnet.echo.client import (
     echoDatagram,
 )
 from labnet.net.endpoints import DatagramTarget
-from labnet.testing import DatagramNetwork, inPieces
+from labnet.testing import DatagramNetwork, inPieces, resultOf
 
 
 def connected(clock: Clock, replies: Replies | None = None) -> tuple[EchoClient, StringTransport]:
@@ -31,17 +31,6 @@ def connected(clock: Clock, replies: Replies | None = None) -> tuple[EchoClient,
     transport = StringTransport()
     client.makeConnection(transport)
     return client, transport
-
-
-def result(answer: Deferred[bytes]) -> bytes:
-    """What has come of it by now."""
-    results: list[bytes | Failure] = []
-    answer.addBoth(results.append)
-    (came,) = results
-    if isinstance(came, Failure):
-        came.raiseException()
-    assert isinstance(came, bytes)
-    return came
 
 
 def frame(payload: bytes) -> bytes:
@@ -58,7 +47,7 @@ def test_whatAStyleSaysIsWholeAtOnce(clock: Clock, reply: bytes) -> None:
         client.dataReceived(bytes([byte]))
     assert not answer.called
     client.dataReceived(reply[-1:])
-    assert result(answer) == reply
+    assert resultOf(answer) == reply
     client.close()
 
 
@@ -71,7 +60,7 @@ def test_anotherAnswerEndsInSilence(clock: Clock) -> None:
     clock.advance(0.09)
     assert not answer.called
     clock.advance(0.02)
-    assert result(answer) == b"hello you"
+    assert resultOf(answer) == b"hello you"
     client.close()
 
 
@@ -80,7 +69,7 @@ def test_anotherAnswerEndsWithTheStream(clock: Clock) -> None:
     answer = client.say(b"hi")
     client.dataReceived(b"bye")
     client.connectionLost(Failure(ConnectionDone()))
-    assert result(answer) == b"bye"
+    assert resultOf(answer) == b"bye"
     assert not client.open
 
 
@@ -92,9 +81,9 @@ def test_aLostConnectionIsNoAnswer(clock: Clock) -> None:
     client.connectionLost(Failure(ConnectionLost()))
     for answer in answers:
         with pytest.raises(ConnectionLost):
-            result(answer)
+            resultOf(answer)
     with pytest.raises(ConnectionLost):
-        result(client.say(b"three"))
+        resultOf(client.say(b"three"))
 
 
 def test_oneAfterTheOther(clock: Clock) -> None:
@@ -103,10 +92,10 @@ def test_oneAfterTheOther(clock: Clock) -> None:
     first, second = client.say(b"one"), client.say(b"two")
     assert transport.value() == b"one"
     client.dataReceived(b"ONE")
-    assert result(first) == b"ONE"
+    assert resultOf(first) == b"ONE"
     assert transport.value() == b"onetwo"
     client.dataReceived(b"TWO")
-    assert result(second) == b"TWO"
+    assert resultOf(second) == b"TWO"
     client.close()
 
 
@@ -115,7 +104,7 @@ def test_noAnswer(clock: Clock) -> None:
     answer = client.say(b"hi")
     clock.advance(5.0)
     with pytest.raises(TimeoutError, match="no answer for 5 s"):
-        result(answer)
+        resultOf(answer)
     assert transport.disconnected
     assert not client.open
 
@@ -126,7 +115,7 @@ def test_whoDoesNotWaitDoesNotSend(clock: Clock) -> None:
     second.cancel()
     second.addErrback(lambda failure: None)
     client.dataReceived(b"one")
-    assert result(first) == b"one"
+    assert resultOf(first) == b"one"
     assert transport.value() == b"one"
     client.close()
 
@@ -139,7 +128,7 @@ def test_whatCanNotBeSaid(clock: Clock, replies: Replies, message: bytes) -> Non
     """It is refused, and what follows it is said all the same."""
     client, transport = connected(clock, replies)
     with pytest.raises(ValueError, match=r"empty|newline|bytes"):
-        result(client.say(message))
+        resultOf(client.say(message))
     client.say(b"x").addErrback(lambda failure: None)
     assert b"x" in transport.value()
     client.close()
@@ -151,7 +140,7 @@ def test_lines(clock: Clock) -> None:
     assert transport.value() == b"hi\n"
     for byte in b"Echo: hi\r\n":
         client.dataReceived(bytes([byte]))
-    assert result(answer) == b"Echo: hi"
+    assert resultOf(answer) == b"Echo: hi"
     client.close()
 
 
@@ -160,11 +149,11 @@ def test_frames(clock: Clock) -> None:
     answer = client.say(b"")
     assert transport.value() == b"\0\0\0\0"
     client.dataReceived(frame(b""))
-    assert result(answer) == b""
+    assert resultOf(answer) == b""
     answer = client.say(b"hi")
     for byte in inPieces(frame(b"anything"), 1):
         client.dataReceived(byte)
-    assert result(answer) == b"anything"
+    assert resultOf(answer) == b"anything"
     client.close()
 
 
@@ -186,7 +175,7 @@ def test_whatIsNoAnswer(clock: Clock, replies: Replies, data: bytes) -> None:
     answer = client.say(b"hi")
     client.dataReceived(data)
     with pytest.raises(NotAnEcho):
-        result(answer)
+        resultOf(answer)
     assert transport.disconnected
 
 
@@ -195,7 +184,7 @@ def test_whatNobodyAskedFor(clock: Clock) -> None:
     client.dataReceived(b"hello?")
     assert transport.disconnected
     with pytest.raises(NotAnEcho, match="nobody asked for"):
-        result(client.say(b"hi"))
+        resultOf(client.say(b"hi"))
 
 
 # Datagrams
@@ -212,7 +201,7 @@ def test_aDatagramIsSaidAgainUntilItIsAnswered() -> None:
     network.loses = lambda datagram: next(lost)
     answer = asked(network, DatagramTarget(*network.addressOf(peer)))
     network.pass_(2.0)
-    assert result(answer) == b"HI"
+    assert resultOf(answer) == b"HI"
     assert peer.payloads == [b"hi"]
 
 
@@ -222,7 +211,7 @@ def test_noDatagramComesBack() -> None:
     answer = asked(network, DatagramTarget(*network.addressOf(peer)))
     network.pass_(2.0)
     with pytest.raises(TimeoutError):
-        result(answer)
+        resultOf(answer)
     assert peer.payloads == [b"hi"] * 3
     assert len(network.sockets) == 1
 
@@ -232,4 +221,4 @@ def test_nobodyListens() -> None:
     answer = asked(network, DatagramTarget("127.0.0.1", 1))
     network.pass_(0.1)
     with pytest.raises(ConnectionRefusedError):
-        result(answer)
+        resultOf(answer)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost, TimeoutError
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -18,7 +17,7 @@ from labnet.greeting.client import GreetingClient
 from labnet.greeting.server import GreetingFactory
 from labnet.greeting.wire import LONGEST_GREETING
 from labnet.net.service import ClientService, StreamListener, listeners
-from labnet.testing import TCPTransport, hangUp, inPieces
+from labnet.testing import TCPTransport, hangUp, inPieces, resultOf
 
 # The server
 
@@ -81,23 +80,13 @@ def connected(clock: Clock) -> tuple[GreetingClient, StringTransport]:
     return client, transport
 
 
-def result(heard: Deferred[bytes]) -> bytes:
-    results: list[bytes | Failure] = []
-    heard.addBoth(results.append)
-    (came,) = results
-    if isinstance(came, Failure):
-        came.raiseException()
-    assert isinstance(came, bytes)
-    return came
-
-
 def test_aGreetingInAnyPieces(clock: Clock) -> None:
     client, _ = connected(clock)
     for byte in inPieces(b"Hello, client!", 1):
         client.dataReceived(byte)
     assert not client.heard.called
     client.connectionLost(Failure(ConnectionDone()))
-    assert result(client.heard) == b"Hello, client!"
+    assert resultOf(client.heard) == b"Hello, client!"
 
 
 def test_aServerThatDoesNotClose(clock: Clock) -> None:
@@ -105,7 +94,7 @@ def test_aServerThatDoesNotClose(clock: Clock) -> None:
     client, transport = connected(clock)
     client.dataReceived(b"Hello")
     clock.advance(5.0)
-    assert result(client.heard) == b"Hello"
+    assert resultOf(client.heard) == b"Hello"
     assert transport.disconnected
 
 
@@ -113,20 +102,20 @@ def test_aServerThatSaysNothing(clock: Clock) -> None:
     client, _ = connected(clock)
     clock.advance(5.0)
     with pytest.raises(TimeoutError, match="no greeting for 5 s"):
-        result(client.heard)
+        resultOf(client.heard)
 
 
 def test_aServerThatIsLost(clock: Clock) -> None:
     client, _ = connected(clock)
     client.connectionLost(Failure(ConnectionLost()))
     with pytest.raises(ConnectionLost):
-        result(client.heard)
+        resultOf(client.heard)
 
 
 def test_aServerThatNeverStops(clock: Clock) -> None:
     client, transport = connected(clock)
     client.dataReceived(b"x" * LONGEST_GREETING * 2)
-    assert len(result(client.heard)) == LONGEST_GREETING
+    assert len(resultOf(client.heard)) == LONGEST_GREETING
     assert transport.disconnected
 
 

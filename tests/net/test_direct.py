@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from labnet.net import direct
 from labnet.net.direct import DirectConnector, DirectServer, DirectServerEndpoint, connectsDirectly
+from labnet.testing import RecordingProducer
 
 
 class Descriptors:
@@ -148,23 +149,9 @@ def test_halfClosingWithNothingQueuedIsDoneAtOnce() -> None:
     wire.close()
 
 
-class Producer:
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
-
-
 def test_aPushProducerIsPausedAndResumed(wire: Wire) -> None:
     """When the peer does not read it is paused, and resumed when everything has left."""
-    producer = Producer()
+    producer = RecordingProducer()
     wire.transport.registerProducer(producer, True)
     wire.transport.write(b"x" * 200_000)
     assert producer.calls == ["pause"]
@@ -174,7 +161,7 @@ def test_aPushProducerIsPausedAndResumed(wire: Wire) -> None:
 
 def test_aPullProducerIsAskedAgain(wire: Wire) -> None:
     """Each write of a pull producer is followed by the question for more, from the reactor."""
-    producer = Producer()
+    producer = RecordingProducer()
     wire.transport.registerProducer(producer, False)
     producer.calls.clear()
     wire.transport.write(b"piece")

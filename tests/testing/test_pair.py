@@ -9,8 +9,16 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 
-from labnet.testing import ConnectedPair, Segmentation, asWritten, cutRandomly, inPieces, joined
-from tests.testing.test_transport import HalfCloseable, Producer, Recorder
+from labnet.testing import (
+    ConnectedPair,
+    RecordingProducer,
+    Segmentation,
+    asWritten,
+    cutRandomly,
+    inPieces,
+    joined,
+)
+from tests.testing.test_transport import HalfCloseable, Recorder
 
 
 class Echo(Protocol):
@@ -94,29 +102,29 @@ def test_whoPausesIsNotGivenAnything(clock: Clock) -> None:
     """And the other's producer must wait, once 64 KiB are under way, until all is read."""
     client, server = Recorder(), Recorder()
     pair = ConnectedPair(clock, client, server)
-    producer = Producer()
+    producer = RecordingProducer()
     client.transport.registerProducer(producer, True)
     server.transport.pauseProducing()
     for _ in range(2):
         client.transport.write(bytes(40_000))
         pair.settle()
-    assert (server.heard, producer.told) == ([], ["pause"])
+    assert (server.heard, producer.calls) == ([], ["pause"])
     server.transport.resumeProducing()
     assert server.heard == []
     pair.settle()
     assert [len(piece) for piece in server.heard] == [40_000, 40_000]
-    assert producer.told == ["pause", "resume"]
+    assert producer.calls == ["pause", "resume"]
 
 
 def test_aPullProducerIsAskedAgainWhenAllIsRead(clock: Clock) -> None:
     client, server = Recorder(), Recorder()
     pair = ConnectedPair(clock, client, server)
 
-    class Three(Producer):
+    class Three(RecordingProducer):
         def resumeProducing(self) -> None:
             super().resumeProducing()
             client.transport.write(b"x")
-            if len(self.told) == 3:
+            if len(self.calls) == 3:
                 client.transport.unregisterProducer()
                 client.transport.loseConnection()
 

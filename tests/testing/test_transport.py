@@ -5,13 +5,23 @@ One side of a connection in memory.
 from __future__ import annotations
 
 import pytest
+from twisted.internet import defer
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from labnet.testing import SlowTransport, TCPTransport, doneReason, hangUp, lingered, resetReason
+from labnet.testing import (
+    RecordingProducer,
+    SlowTransport,
+    TCPTransport,
+    doneReason,
+    hangUp,
+    lingered,
+    resetReason,
+    resultOf,
+)
 
 
 class Recorder(Protocol):
@@ -34,20 +44,6 @@ class HalfCloseable(Recorder):
 
     def writeConnectionLost(self) -> None:
         self.heard.append("ended")
-
-
-class Producer:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
 
 
 def connected(protocol: Recorder) -> TCPTransport:
@@ -146,28 +142,28 @@ def test_endsThatAreNotInOrder() -> None:
 def test_aProducerKeepsAConnectionOpen() -> None:
     """Whoever ends it must be rid of its producer first; one that is lost stops it."""
     transport = connected(Recorder())
-    producer = Producer()
+    producer = RecordingProducer()
     transport.registerProducer(producer, True)
     for end in (transport.loseConnection, transport.loseWriteConnection):
         with pytest.raises(AssertionError, match="a producer keeps the connection open"):
             end()
     transport.reset()
-    assert producer.told == ["stop"]
+    assert producer.calls == ["stop"]
 
 
 def test_aSlowPeer() -> None:
     """It asks a producer once to pause, and once to resume, when it has read everything."""
     transport = SlowTransport()
-    producer = Producer()
+    producer = RecordingProducer()
     transport.registerProducer(producer, True)
     transport.write(bytes(transport.BUFFER))
-    assert producer.told == []
+    assert producer.calls == []
     transport.write(b"x")
     transport.write(b"y")
-    assert producer.told == ["pause"]
+    assert producer.calls == ["pause"]
     assert len(transport.read()) == transport.BUFFER + 2
     assert transport.read() == b""
-    assert producer.told == ["pause", "resume"]
+    assert producer.calls == ["pause", "resume"]
 
 
 def test_endsForProtocolsThatATestTellsOfThem() -> None:
@@ -190,3 +186,12 @@ def test_endsForProtocolsThatATestTellsOfThem() -> None:
     lingered(polite)
     assert polite.heard == ["end", ConnectionDone]
     assert resetReason().check(ConnectionLost)
+
+
+def test_theResultOfADeferred() -> None:
+    """As it is by now; a failure is raised, and is nobody else's any more."""
+    assert resultOf(defer.succeed(3)) == 3
+    with pytest.raises(ZeroDivisionError):
+        resultOf(defer.fail(ZeroDivisionError()))
+    with pytest.raises(AssertionError, match="no result yet"):
+        resultOf(defer.Deferred())

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from labnet.files.saving import Saving
 from labnet.net.console import legible
 from labnet.proxy.wire import Fields, ResponseHead, Version
-from labnet.testing import SlowTransport, doneReason, hangUp, inPieces
+from labnet.testing import RecordingProducer, SlowTransport, doneReason, hangUp, inPieces
 from labnet.web.output import Destination, Legible, StandardOutput
 
 RAW = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -23,22 +23,6 @@ RAW = b"HTTP/1.1 200 OK\r\n\r\n"
 
 def answered(status: int) -> ResponseHead:
     return ResponseHead(status, b"", Version.HTTP11, Fields())
-
-
-class Flow:
-    """What is held back."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.calls.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.calls.append("resume")
-
-    def stopProducing(self) -> None:
-        self.calls.append("stop")
 
 
 def standardOutput() -> tuple[StandardOutput, SlowTransport]:
@@ -49,7 +33,7 @@ def standardOutput() -> tuple[StandardOutput, SlowTransport]:
 
 def test_whoWritesTooMuchIsHeldBack() -> None:
     output, transport = standardOutput()
-    flow = Flow()
+    flow = RecordingProducer()
     output.attach(flow)
     output.write(bytes(SlowTransport.BUFFER + 1))
     assert flow.calls == ["pause"]
@@ -58,7 +42,7 @@ def test_whoWritesTooMuchIsHeldBack() -> None:
     output.detach()
     output.write(bytes(SlowTransport.BUFFER + 1))
     assert flow.calls == ["pause", "resume"]
-    late = Flow()
+    late = RecordingProducer()
     output.attach(late)
     assert late.calls == ["pause"]
 
@@ -75,7 +59,7 @@ def test_itIsClosedWhenEverythingIsWritten() -> None:
 
 def test_whenNobodyReadsTheFlowIsStopped() -> None:
     output, _ = standardOutput()
-    flow = Flow()
+    flow = RecordingProducer()
     output.attach(flow)
     output.writeConnectionLost()
     output.connectionLost(doneReason())
@@ -85,7 +69,7 @@ def test_whenNobodyReadsTheFlowIsStopped() -> None:
     failures: list[Failure] = []
     closed.addErrback(failures.append)
     assert failures[0].check(BrokenPipeError)
-    late = Flow()
+    late = RecordingProducer()
     output.attach(late)
     assert late.calls == ["stop"]
 
