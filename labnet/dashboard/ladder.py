@@ -123,9 +123,8 @@ class Ladder:
                 return dissector.written(happened.data, missing)
             case Happening.PEER_ENDED:
                 return dissector.receivedEnd()
-            case Happening.WE_ENDED:
-                return dissector.writtenEnd()
             case Happening.CLOSED:
+                # Ours ends here at the latest; after WE_ENDED something may still have been written.
                 return [*dissector.receivedEnd(), *dissector.writtenEnd()]
         return []
 

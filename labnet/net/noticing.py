@@ -271,7 +271,7 @@ class _Stream:
                 self._weEnded = self._weEnded or event.number
             case Happening.CLOSED:
                 yield from self._closed(event)
-        if event.what in (Happening.PEER_ENDED, Happening.WE_ENDED, Happening.CLOSED):
+        if event.what in (Happening.PEER_ENDED, Happening.CLOSED):
             yield from _ends(event, fields, messages)
         yield from _notUnderstood(event, fields)
 
@@ -299,7 +299,6 @@ def _ends(event: Event, fields: Sequence[Field], messages: Sequence[Field]) -> I
     """What the end of a stream, or of both, has cut off or made whole."""
     who = {
         Happening.PEER_ENDED: "The peer ended its half",
-        Happening.WE_ENDED: "We ended our half",
         Happening.CLOSED: "The connection ended",
     }[event.what]
     for field in fields:
