@@ -35,8 +35,8 @@ Dissect = Callable[[Conversation], Dissector | None]
 
 #: Bytes that are not acknowledged yet, at most.
 _IN_FLIGHT = 2**20
-#: Fields of a message that are told beside one packet, and characters of one comment.
-_MOST_FIELDS, _LONGEST_COMMENT = 50, 1_000
+#: Fields of a message and notes that are told beside one packet, and characters of one comment.
+_MOST_FIELDS, _MOST_NOTES, _LONGEST_COMMENT = 50, 100, 1_000
 #: Ports that a UNIX socket is given begin here, and there are so many.
 _FIRST_PORT, _PORTS = 49_152, 16_384
 
@@ -136,16 +136,16 @@ class _Making:
         self.conversation = conversation
         self.events = events
         self.missing = missing
-        self.hosts, self._madeUp = _hosts(conversation)
-        # What stands before the first event that is kept would be missing in the messages.
-        self._dissector = None if conversation.forgotten else dissect(conversation)
+        self.hosts, madeUp = _hosts(conversation)
+        # Without its first bytes nobody can tell where in the stream a message begins.
+        self._dissector = None if any(missing) else dissect(conversation)
         self._noticing = Noticing(conversation.transport == "udp")
         self._meaning: list[str] = []
         self._notes: list[str] = []
         self._at = conversation.openedAt
         self._identifications = [0, 0]
-        if self._madeUp:
-            self._notes.append(self._madeUp)
+        if madeUp:
+            self._notes.append(madeUp)
         if conversation.secure:
             self._notes.append("this is what was said inside TLS")
         lost = conversation.forgotten
@@ -160,7 +160,10 @@ class _Making:
 
     def takeNotes(self) -> tuple[str, ...]:
         """What is to be said beside the next packet."""
-        notes, self._notes = self._notes, []
+        notes, self._notes = self._notes[:_MOST_NOTES], self._notes[_MOST_NOTES:]
+        if self._notes:
+            notes.append(f"and {len(self._notes)} more")
+            self._notes = []
         return tuple(note[:_LONGEST_COMMENT] for note in notes)
 
     def remark(self, remark: str) -> None:

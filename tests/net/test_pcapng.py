@@ -409,6 +409,8 @@ def test_longComments() -> None:
     """Whatever stands in a note, the file stays one that can be read."""
     packets = packetsOf(recorded((H.FAULT, "\N{SNOWMAN}" * 50_000), (H.WRITTEN, b"x")))
     assert len(packets[3].comments[1]) == 1_000
+    packets = packetsOf(recorded(*[(H.FAULT, "held")] * 150, (H.WRITTEN, b"x")))
+    assert packets[3].comments[101:] == ("and 50 more",)
 
 
 @settings(deadline=None)
