@@ -8,9 +8,6 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 
 from labnet.net import options
-from labnet.testing import LoggedFailures
-
-__all__ = ["LoggedFailures"]
 
 #: Named here, too, for environments into which labnet was installed before it was a plugin of pytest.
 pytest_plugins = ["pytester", "labnet.testing.plugin"]

@@ -19,7 +19,7 @@ from labnet.dashboard.web import DashboardFactory, Pages
 from labnet.net.service import Listener
 from labnet.net.site import SiteConnection
 from labnet.net.trace import Trace
-from tests.connections import SlowTransport, done
+from labnet.testing import SlowTransport, doneReason
 
 __all__ = ["TOKEN", "Answer", "Line", "World"]
 
@@ -53,7 +53,7 @@ class Line:
         return [json.loads(text) for text in found]
 
     def leave(self) -> None:
-        self.connection.connectionLost(done())
+        self.connection.connectionLost(doneReason())
 
 
 class World:
@@ -108,4 +108,4 @@ class World:
 
     def close(self) -> None:
         for connection in tuple(self.factory.connections):
-            connection.connectionLost(done())
+            connection.connectionLost(doneReason())

@@ -20,12 +20,11 @@ from labnet.net.outcome import ClientError, ExitStatus
 from labnet.net.redaction import Redaction
 from labnet.net.trace import Bounds, Happening, Trace
 from labnet.net.tracefile import EventLines
-from labnet.testing import doneReason
+from labnet.testing import SlowTransport, doneReason
 from labnet.web.client import Collected
 from labnet.web.requests import Manner
 from labnet.web.target import parseURL
 from tests.captures import read
-from tests.connections import SlowTransport
 
 DASHBOARD = "http://127.0.0.1:9080/?token=a-token_1.~"
 

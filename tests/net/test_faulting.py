@@ -22,8 +22,15 @@ from labnet.net.impairment import MOST_HELD
 from labnet.net.trace import Happening, Trace
 from labnet.net.tracing import Recorder as TraceRecorder
 from labnet.net.tracing import TracedDatagrams, TracedFactory
-from tests.connections import SlowTransport, TCPTransport, done, hangUp, reset
-from tests.datagrams import DatagramNetwork, Peer
+from labnet.testing import (
+    DatagramNetwork,
+    Peer,
+    SlowTransport,
+    TCPTransport,
+    doneReason,
+    hangUp,
+    resetReason,
+)
 
 
 class Recorder(Protocol):
@@ -74,7 +81,7 @@ class Connected:
 
     def end(self) -> None:
         """The connection is gone, with what is held."""
-        self.outer.connectionLost(reset())
+        self.outer.connectionLost(resetReason())
 
 
 @contextmanager
@@ -153,7 +160,7 @@ def test_whatIsHeldComesBeforeAnOrderlyEnd(clock: Clock, line: str) -> None:
     """Over TLS the whole connection ends at once; its last bytes are not lost for that."""
     connected = Connected(clock, line)
     connected.outer.dataReceived(b"abcd")
-    connected.outer.connectionLost(done())
+    connected.outer.connectionLost(doneReason())
     assert connected.inner.lost is None
     connected.inner.transport.write(b"too late")
     clock.pump([0.5] * 3)
@@ -165,7 +172,7 @@ def test_whatIsHeldComesBeforeAnOrderlyEnd(clock: Clock, line: str) -> None:
 def test_whoWantsNothingMoreIsToldTheEnd(clock: Clock, ending: str) -> None:
     connected = Connected(clock, "in: delay=1s")
     connected.outer.dataReceived(b"abcd")
-    connected.outer.connectionLost(done())
+    connected.outer.connectionLost(doneReason())
     getattr(connected.inner.transport, ending)()
     assert connected.inner.lost is None
     clock.advance(0)
@@ -175,7 +182,7 @@ def test_whoWantsNothingMoreIsToldTheEnd(clock: Clock, ending: str) -> None:
 def test_aStallThatNeverEndsDoesNotOutliveItsConnection(clock: Clock) -> None:
     connected = Connected(clock, "in: stall@2")
     connected.outer.dataReceived(b"abcd")
-    connected.outer.connectionLost(done())
+    connected.outer.connectionLost(doneReason())
     assert (connected.inner.pieces, connected.inner.lost is None) == ([b"ab"], False)
 
 
@@ -215,14 +222,14 @@ def test_resetsAtAByte(clock: Clock, line: str) -> None:
     assert connected.transport.disconnected
     assert sum(map(len, connected.inner.pieces)) == (2 if "in" in line else 4)
     assert len(connected.transport.value()) == (4 if "in" in line else 2)
-    connected.outer.connectionLost(reset())
+    connected.outer.connectionLost(resetReason())
     assert "on purpose: reset at byte 2" in str(connected.inner.lost)
 
 
 def test_aResetAtTheBeginning(clock: Clock) -> None:
     connected = Connected(clock, "reset")
     assert connected.transport.disconnected
-    connected.outer.connectionLost(reset())
+    connected.outer.connectionLost(resetReason())
 
 
 def test_aSourceThatIsNotReadWaits(clock: Clock) -> None:
@@ -372,7 +379,7 @@ def test_whatTheProtocolRaisesEndsTheConnection(clock: Clock, loggedFailures: ob
     connected.outer.dataReceived(b"abc")
     clock.advance(1)
     assert connected.transport.disconnected
-    connected.outer.connectionLost(reset())
+    connected.outer.connectionLost(resetReason())
     assert loggedFailures.flush(RuntimeError)  # type: ignore[attr-defined]
 
 
@@ -385,7 +392,7 @@ def test_aConnectionHasALineThatDoesTheSameAgain(clock: Clock) -> None:
         protocol.dataReceived(bytes(50))
         inner = getattr(protocol, "wrapped", protocol)
         with logged() as lines:
-            protocol.connectionLost(done())
+            protocol.connectionLost(doneReason())
         return b"|".join(inner.pieces), lines[-1]
 
     first = FaultyFactory(
@@ -504,7 +511,7 @@ def test_whatIsDoneIsInTheTrace(clock: Clock) -> None:
     protocol, transport = factory.buildProtocol(None), TCPTransport()
     protocol.makeConnection(transport)
     protocol.dataReceived(b"abcd")
-    protocol.connectionLost(done())
+    protocol.connectionLost(doneReason())
     (conversation,) = trace.conversations.values()
     events = [(event.what, event.data or event.note) for event in conversation.events]
     assert events[1:3] == [
@@ -536,5 +543,5 @@ def test_theReasonIsALostConnection(clock: Clock) -> None:
             reasons.append(reason)
 
     connected = Connected(clock, "reset", Catching)
-    connected.outer.connectionLost(reset())
+    connected.outer.connectionLost(resetReason())
     assert reasons[0].check(ConnectionLost)

@@ -21,8 +21,7 @@ from labnet.net.limits import Limits
 from labnet.net.metrics import Distribution, Family, Kind, labelled, merged
 from labnet.net.service import DatagramListener, Listener, StreamListener, listeners
 from labnet.proxy.factory import ProxyFactory
-from tests.connections import TCPTransport, done
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork, TCPTransport, doneReason
 from tests.documents import ROOT
 
 Sample = tuple[str, str, str]
@@ -81,7 +80,7 @@ def test_whatStreamsDo() -> None:
     assert factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1)) is None
     first.dataReceived(b"hello")
     second.dataReceived(b"you")
-    first.connectionLost(done())
+    first.connectionLost(doneReason())
     now = shown([listener])
     assert now["labnet_listener_up", "raw", ""] == 1
     assert now["labnet_listener_start_time_seconds", "raw", ""] == listener.startedAt
@@ -90,7 +89,7 @@ def test_whatStreamsDo() -> None:
     assert now["labnet_connections_refused_total", "raw", "over the limit in all"] == 1
     assert now["labnet_bytes_total", "raw", "in"] == now["labnet_bytes_total", "raw", "out"] == 8
     assert now["process_cpu_seconds_total", "", ""] >= 0
-    second.connectionLost(done())
+    second.connectionLost(doneReason())
     listener.stopService()
     assert shown([listener])["labnet_listener_up", "raw", ""] == 0
 

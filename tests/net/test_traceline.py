@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labnet.net.trace import Conversation, Happening, Trace
 from labnet.net.traceline import TraceLines, excerpt
-from tests.conftest import LoggedFailures
+from labnet.testing import LoggedFailures
 
 HERE, THERE = ("127.0.0.1", 9000), ("127.0.0.1", 40_000)
 WHERE = "127.0.0.1:40000, to 127.0.0.1:9000"

@@ -36,8 +36,7 @@ from labnet.net.sendfile import FileTransfer
 from labnet.net.service import DatagramListener
 from labnet.net.trace import Conversation, Event, Happening, Trace
 from labnet.net.tracing import MOST_PEERS, QUIET, Recorder, TracedConnection, TracedDatagrams, TracedFactory
-from tests.connections import TCPTransport, done, hangUp
-from tests.datagrams import DatagramNetwork
+from labnet.testing import DatagramNetwork, TCPTransport, doneReason, hangUp
 
 O, R, W = Happening.OPENED, Happening.RECEIVED, Happening.WRITTEN  # noqa: E741
 P, E, C = Happening.PEER_ENDED, Happening.WE_ENDED, Happening.CLOSED
@@ -75,7 +74,7 @@ class Transport(TCPTransport):
         if IHalfCloseableProtocol.providedBy(protocol):
             protocol.readConnectionLost()
         else:
-            protocol.connectionLost(done())
+            protocol.connectionLost(doneReason())
 
 
 class Traced:
