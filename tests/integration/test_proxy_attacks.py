@@ -189,6 +189,7 @@ def test_noDescriptorIsLeftForOrigins(tmp_path: Path, origin: str) -> None:
         limit = proxy.before + RESERVE + room
         resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
         clients = [proxy.enter(number) for number in range(room)]
+        eventually(lambda: descriptors(proxy.process.pid) == proxy.before + room, "all are accepted")
         host = origin.removeprefix("http://")
         for client in clients:
             client.sendall(f"GET {origin}/silent HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())

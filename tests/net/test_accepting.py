@@ -24,9 +24,8 @@ class Port(PatientPort):
         self.done: list[str] = []
         self.disconnecting = False
         self.numberAccepts = 100
-
-    def fileno(self) -> int:
-        return 0
+        self.sessionno = 0
+        self._room = accepting._Room()
 
     def stopReading(self) -> None:
         self.done.append("stop")
@@ -39,7 +38,7 @@ class Port(PatientPort):
 def left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many descriptors are left, as the first of the list."""
     left = [RESERVE]
-    monkeypatch.setattr(accepting, "descriptorsLeft", lambda one: left[0])
+    monkeypatch.setattr(accepting, "descriptorsLeft", lambda: left[0])
     return left
 
 
@@ -51,7 +50,7 @@ def test_withoutDescriptorsItWaits(clock: Clock, left: list[int], monkeypatch: p
     assert port.done == ["stop"]
     clock.advance(1)
     assert port.done == ["stop", "start"]
-    left[0] = RESERVE + 3
+    left[0] = RESERVE + 14
     port.doRead()
     assert port.done == ["stop", "start", "accept"]
     assert port.numberAccepts == 3
@@ -82,8 +81,29 @@ def test_aPortThatIsClosedDoesNotGoOn(
     assert not clock.getDelayedCalls()
 
 
-def test_descriptorsAreCounted() -> None:
-    """Each that is opened is one less."""
-    before = descriptorsLeft(0)
-    with open("/dev/null", "rb"):
-        assert descriptorsLeft(0) == before - 1
+def test_descriptorsAreCounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that is opened is one less, also where one with a lower number is free."""
+    for says in {accepting._SAYS_HOW_MANY, False}:
+        monkeypatch.setattr(accepting, "_SAYS_HOW_MANY", says)
+        before = descriptorsLeft()
+        with open("/dev/null", "rb") as low, open("/dev/null", "rb"):
+            assert descriptorsLeft() == before - 2
+            low.close()
+            assert descriptorsLeft() == before - 1
+        assert descriptorsLeft() == before
+
+
+def test_theyAreCountedAgainBeforeTheyAreUsedUp(clock: Clock, left: list[int]) -> None:
+    """After a quarter of what there was, or a second; or when the clock was set back."""
+    left[0] = RESERVE + 40
+    room = accepting._Room()
+    assert room.at(100.0) == 10
+    room.take(9)
+    left[0] = RESERVE + 8
+    assert room.at(100.5) == 1
+    room.take(1)
+    assert room.at(100.5) == 2
+    left[0] = RESERVE + 1
+    assert room.at(101.5) == 1
+    left[0] = RESERVE
+    assert room.at(50.0) == 0

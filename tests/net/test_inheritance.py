@@ -32,6 +32,9 @@ class Readers:
     def callLater(self, delay: float, call: Any, *arguments: Any) -> None:
         call(*arguments)
 
+    def seconds(self) -> float:
+        return 0.0
+
 
 @pytest.fixture
 def reactor() -> Readers:
