@@ -6,8 +6,9 @@ const Ladder = (() => {
   const MOST = 2000;      // rungs that are shown
   const FIRST = 128;      // bytes of a piece that are shown at first
   const HUES = 6;
-  const narrow = matchMedia("(max-width: 760px)");
+  const WIDE = 640;       // pixels from which a line has 16 bytes; else 8
 
+  let wide = true;
   let conversation = null;   // what is shown: its row
   let last = 0;              // the number of the last event that is there
   let lastAt = 0;
@@ -16,7 +17,7 @@ const Ladder = (() => {
 
   const streams = () => conversation.transport !== "udp";
 
-  // Bytes: a line for each 16 (8 on a phone), runs of one field together.
+  // Bytes: a line for each 16 or 8, runs of one field together.
 
   const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
@@ -25,7 +26,7 @@ const Ladder = (() => {
   const seen = (byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·");
 
   const paint = (piece) => {
-    const width = narrow.matches ? 8 : 16;
+    const width = wide ? 16 : 8;
     const shown = piece.whole ? piece.data.length : Math.min(piece.data.length, piece.most);
     const marks = new Array(shown).fill(-1);
     for (const found of piece.fields) {
@@ -257,9 +258,12 @@ const Ladder = (() => {
     by("rungs").replaceChildren();
   };
 
-  narrow.addEventListener("change", () => {
+  new ResizeObserver(([{ contentRect: { width } }]) => {
+    if (!width || wide === width >= WIDE) return;
+    wide = width >= WIDE;
+    by("rungs").classList.toggle("narrow", !wide);
     for (const lane of Object.values(pieces)) for (const piece of lane) paint(piece);
-  });
+  }).observe(by("rungs"));
 
   by("rungs").addEventListener("keydown", (event) => {
     const items = [...by("rungs").querySelectorAll(".rung")];
