@@ -69,42 +69,45 @@ class _Line:
 
     def _part(self, text: str, start: int) -> Part | None:
         head, colon, rest = text.partition(":")
-        headAt = start + len(head) - len(head.lstrip())
-        transport, direction = self._head(head, start) if colon else ("", None)
+        words = _words(rest, start + len(head) + 1) if colon else _words(text, start)
+        transport, direction = "", None
         if colon:
-            text, start = rest, start + len(head) + 1
+            before = _words(head, start)
+            # Also before the colon it is clear what on=#2 means.
+            words = [(word, at) for word, at in before if "=" in word] + words
+            where = [(word, at) for word, at in before if "=" not in word]
+            transport, direction = self._head(where, head, start)
         faults: list[Fault] = []
         connections: Selection | None = None
-        for match in re.finditer(r"\S+", text):
-            word, at = match[0].rstrip(","), start + match.start()
+        for word, at in words:
             try:
                 if word.startswith("seed="):
                     self._seeded(word)
                 elif word.startswith("on="):
                     connections = _connections(word[3:], transport)
-                elif word:
+                else:
                     faults.append(_checked(word, transport, faults))
             except _Mistake as mistake:
                 raise self._bad(word, at, str(mistake)) from None
         if not faults and (colon or connections is not None):
-            words = self._text[headAt : start + len(text)].strip()
-            raise self._bad(words, headAt, "nothing is said to be done there")
+            at = start + len(text) - len(text.lstrip())
+            raise self._bad(text.strip(), at, "nothing is said to be done there")
         return Part(tuple(faults), transport, direction, connections) if faults else None
 
-    def _head(self, head: str, start: int) -> tuple[str, Direction | None]:
+    def _head(self, words: list[tuple[str, int]], head: str, start: int) -> tuple[str, Direction | None]:
         transport, direction = "", None
-        words = head.split()
-        for word in words:
+        for word, at in words:
             if word not in _HEADS:
-                why = f"before a colon stands one of {', '.join(_HEADS)}"
-                raise self._bad(word, start + head.index(word), why)
+                raise self._bad(word, at, f"before a colon stands one of {', '.join(_HEADS)}")
             if word in ("tcp", "udp"):
                 transport = word
             elif word != "both":
                 direction = Direction(word)
-        if not words or len(words) > 2 or len({word in ("tcp", "udp") for word in words}) < len(words):
+        kinds = [word in ("tcp", "udp") for word, _ in words]
+        if len(set(kinds)) < len(kinds) or not head.strip():
+            at = words[0][1] if words else start
             why = "before a colon stands in or out, tcp or udp, or one of each"
-            raise self._bad(head.strip(), start, why)
+            raise self._bad(head.strip(), at, why)
         return transport, direction
 
     def _seeded(self, word: str) -> None:
@@ -118,6 +121,12 @@ class _Line:
 
     def _bad(self, word: str, at: int, why: str) -> BadFaults:
         return BadFaults(f"character {at + 1}, {word[:60]!r}: {why}")
+
+
+def _words(text: str, start: int) -> list[tuple[str, int]]:
+    """The words between blanks and commas, and where each begins in the line."""
+    found = ((match[0].rstrip(","), start + match.start()) for match in re.finditer(r"\S+", text))
+    return [(word, at) for word, at in found if word]
 
 
 def _connections(text: str, transport: str) -> Selection:

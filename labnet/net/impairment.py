@@ -385,8 +385,9 @@ class StreamImpairment:
         if chunk.merged > 1:
             self.done[Word.MERGE] += 1
             notes.append(f"merges {chunk.merged} pieces")
-        if chunk.pieces > 1:
-            self.done[Word.CUT if self._cuttings else Word.THROTTLE if self._rate else Word.DELAY] += 1
+        if chunk.pieces > 1 and (self._cuttings or self._rate):
+            # What happens at a place divides a piece, too, and says so itself.
+            self.done[Word.CUT if self._cuttings else Word.THROTTLE] += 1
             notes.append(f"cuts a piece into {chunk.pieces}")
         if chunk.delay:
             self.done[Word.DELAY] += 1

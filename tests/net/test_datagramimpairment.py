@@ -70,6 +70,15 @@ def test_aReorderedDatagramWaitsForTheNextOnlySoLong() -> None:
     assert [(delivery.at, delivery.datagram) for delivery in deliveries] == [(0.05, b"1"), (1.0, b"2")]
 
 
+def test_anEarlierOneThatWasHeldIsNotTheNext() -> None:
+    deliveries = run("delay=1s@#1 reorder=#2/9s", [(0.0, b"1"), (0.0, b"2"), (2.0, b"3")])
+    assert [(delivery.at, delivery.datagram) for delivery in deliveries] == [
+        (1.0, b"1"),
+        (2.0, b"3"),
+        (2.0, b"2"),
+    ]
+
+
 def test_delays() -> None:
     assert [delivery.at for delivery in run("delay=40ms", [(0.0, b"1"), (1.0, b"2")])] == [0.04, 1.04]
     late = [delivery.at for delivery in run("delay=1s+-500ms", [(0.0, b"x")] * 200)]

@@ -92,6 +92,8 @@ def test_theTextOfALineIsTheLine(faults: Faults) -> None:
         ("both: reset@1k", "reset@1k"),
         ("seed=7 ; ; on=#2 corrupt=0.10%", "seed=7; on=#2 corrupt=0.1%"),
         ("cut=3 seed=7/12", "seed=7/12; cut=3/1ms"),
+        ("on=#2 out: cut=3", "out: on=#2 cut=3/1ms"),
+        ("on=10%: cut=3", "on=10% cut=3/1ms"),
         ("  ", ""),
     ],
 )
@@ -131,6 +133,8 @@ def test_whatIsTyped(typed: str, meant: str) -> None:
         ("udp: on=#2 drop=1%", 6, "datagrams have no connections"),
         ("sideways: cut=3", 1, "before a colon stands one of"),
         ("in out: cut=3", 1, "one of each"),
+        (": cut=3", 1, "one of each"),
+        ("on=2 in: cut=3", 1, "which ones?"),
         ("cut=3; in:", 8, "nothing is said to be done there"),
         ("cut=3 cut=4", 7, "is said already"),
         ("seed=7; seed=8", 9, "there is a seed already"),
