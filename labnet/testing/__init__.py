@@ -9,7 +9,6 @@ L{labnet.testing.plugin}.
 from __future__ import annotations
 
 from labnet.testing.assertions import assertSameForAnySegmentation, assertSameInAnyPieces, outcomeOf
-from labnet.testing.datagramfaults import DatagramFaults
 from labnet.testing.datagrams import Datagram, DatagramNetwork, DatagramPair, MemorySocket, Peer
 from labnet.testing.deferreds import resultOf
 from labnet.testing.leaks import LoggedFailures
@@ -36,7 +35,6 @@ from labnet.testing.transport import (
 __all__ = [
     "ConnectedPair",
     "Datagram",
-    "DatagramFaults",
     "DatagramNetwork",
     "DatagramPair",
     "LoggedFailures",

@@ -15,7 +15,8 @@ from twisted.internet.interfaces import IDelayedCall, IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.testing import MemoryReactorClock
 
-from labnet.testing.datagramfaults import DatagramFaults, Fate
+from labnet.net.datagramimpairment import DatagramImpairment
+from labnet.net.faults import Direction, Faults, Word
 
 __all__ = ["Address", "Datagram", "DatagramNetwork", "DatagramPair", "MemorySocket", "Peer"]
 
@@ -99,10 +100,8 @@ class DatagramNetwork(MemoryReactorClock):
     A reactor in memory whose C{listenUDP} works: what is sent arrives C{delay} seconds later, when the
     clock is advanced (by 0 is enough for a C{delay} of 0).
 
-    @ivar faults: what happens to datagrams under way; at first nothing. Datagrams are counted together,
-        whoever sends them.
-    @ivar loses: says of each datagram whether it never arrives, before the faults count it.
-    @ivar delay: seconds under way, to which those of the faults come.
+    @ivar loses: says of each datagram whether it never arrives; at first none does not.
+    @ivar delay: seconds under way.
     @ivar names: what C{resolve} knows.
     @ivar sockets: those that are open, by address.
     @ivar mostSockets: beyond so many none can be opened.
@@ -110,9 +109,8 @@ class DatagramNetwork(MemoryReactorClock):
     @ivar lost: what never arrives.
     """
 
-    def __init__(self, faults: DatagramFaults | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.faults = faults or DatagramFaults()
         self.loses: Callable[[Datagram], bool] = lambda datagram: False
         self.delay = 0.0
         self.names: dict[str, str] = {}
@@ -120,7 +118,6 @@ class DatagramNetwork(MemoryReactorClock):
         self.mostSockets = 65_536
         self.sent: list[Datagram] = []
         self.lost: list[Datagram] = []
-        self._overtaken: dict[tuple[Address, Address], list[tuple[IDelayedCall, Datagram]]] = {}
         self._nextPort = 40_000
         self._at, self._count = -1.0, 0
 
@@ -155,25 +152,16 @@ class DatagramNetwork(MemoryReactorClock):
         return next(socket.address for socket in self.sockets.values() if socket.protocol is protocol)
 
     def send(self, datagram: Datagram) -> None:
-        """A datagram sets out; what the faults say happens to it."""
+        """A datagram sets out."""
         self.sent.append(datagram)
         if self.loses(datagram):
             self.lost.append(datagram)
-            return
-        fate = self.fateOf(datagram)
-        if not fate.copies:
-            self.lost.append(datagram)
-        for delay in fate.copies:
-            call = self.callLater(self.delay + delay, self._arrive, datagram)
-            if fate.overtaken:
-                way = datagram.source, datagram.destination
-                self._overtaken.setdefault(way, []).append((call, datagram))
-        if fate.copies and not fate.overtaken:
-            self._release(datagram, self.delay + fate.copies[0])
+        else:
+            self.carry(datagram)
 
-    def fateOf(self, datagram: Datagram) -> Fate:
-        """What happens to a datagram; a subclass may decide by where it goes."""
-        return self.faults.next()
+    def carry(self, datagram: Datagram) -> None:
+        """It is under way, and arrives after the delay."""
+        self.callLater(self.delay, self._arrive, datagram)
 
     def settle(self) -> None:
         """Let everything arrive that arrives without time passing."""
@@ -185,13 +173,6 @@ class DatagramNetwork(MemoryReactorClock):
         self.settle()
         while self.seconds() < until:
             self.advance(min(0.05, until - self.seconds()))
-
-    def _release(self, datagram: Datagram, delay: float) -> None:
-        """Those that were to be overtaken by this one arrive right after it."""
-        for call, earlier in self._overtaken.pop((datagram.source, datagram.destination), []):
-            if call.active():
-                call.cancel()
-                self.callLater(delay, self._arrive, earlier)
 
     def _arrive(self, datagram: Datagram) -> None:
         if self._at != self.seconds():
@@ -209,32 +190,78 @@ class DatagramNetwork(MemoryReactorClock):
 
 class DatagramPair(DatagramNetwork):
     """
-    A client and a server that exchange datagrams, with faults of its own for each direction.
+    A client and a server that exchange datagrams, with faults under way.
 
     @param client: the protocol that asks; it listens on any port.
     @param server: the protocol that answers; it listens on L{serverAddress}.
-    @param toServer: what happens to the client's datagrams, counted from 1.
-    @param toClient: what happens to the server's.
+    @param faults: what happens to datagrams, as in C{docs/faults.md}: C{in} is towards the server, C{out}
+        towards the client, and those of each direction are counted from 1. C{"in: drop=#1; out: drop=10%"}
+        loses the first question, and one answer out of ten: always the same ones with the same C{seed},
+        which is 0 if the line has none.
+    @raise labnet.net.faults.BadFaults: there are no such faults.
     @ivar clientAddress: where the client listens.
     @ivar serverAddress: where the server listens.
+    @ivar done: what the faults have done, in order, a line each.
     """
 
     serverAddress: Address = ("127.0.0.1", 10_001)
 
     def __init__(
-        self,
-        client: DatagramProtocol,
-        server: DatagramProtocol,
-        *,
-        toServer: DatagramFaults | None = None,
-        toClient: DatagramFaults | None = None,
+        self, client: DatagramProtocol, server: DatagramProtocol, faults: str | Faults = ""
     ) -> None:
         super().__init__()
-        self.toServer = toServer or DatagramFaults()
-        self.toClient = toClient or DatagramFaults()
+        chosen = Faults.parse(faults) if isinstance(faults, str) else faults
+        self.done: list[str] = []
+        self._ways: dict[tuple[Address, Address], _Way] = {}
         host, port = self.serverAddress
-        self.listenUDP(port, server, host)
+        there = self.listenUDP(port, server, host).address
         self.clientAddress: Address = self.listenUDP(0, client, host).address
+        for way, direction in (
+            ((self.clientAddress, there), Direction.IN),
+            ((there, self.clientAddress), Direction.OUT),
+        ):
+            self._ways[way] = _Way(self, chosen, direction)
 
-    def fateOf(self, datagram: Datagram) -> Fate:
-        return (self.toServer if datagram.destination == self.serverAddress else self.toClient).next()
+    def carry(self, datagram: Datagram) -> None:
+        way = self._ways.get((datagram.source, datagram.destination))
+        if way is not None:
+            way.carry(datagram)
+        else:
+            super().carry(datagram)
+
+    def passOn(self, datagram: Datagram) -> None:
+        """The faults have let it go."""
+        super().carry(datagram)
+
+
+class _Way:
+    """One direction of a pair."""
+
+    def __init__(self, pair: DatagramPair, faults: Faults, direction: Direction) -> None:
+        self._pair = pair
+        self._direction = direction
+        self._impairment = DatagramImpairment(
+            faults.datagrams(direction), lambda purpose: faults.random(1, f"{direction.value} {purpose}")
+        )
+        self._timer: IDelayedCall | None = None
+
+    def carry(self, datagram: Datagram) -> None:
+        dropped = self._impairment.done[Word.DROP]
+        self._source = datagram.source
+        self._impairment.received(datagram.payload, datagram.destination, self._pair.seconds())
+        if self._impairment.done[Word.DROP] > dropped:
+            self._pair.lost.append(datagram)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Pass on what is due, and come back for what is not."""
+        while (delivery := self._impairment.take(self._pair.seconds())) is not None:
+            if delivery.note:
+                self._pair.done.append(f"{self._direction.value}: {delivery.note}")
+            if delivery.datagram is not None and delivery.address is not None:
+                self._pair.passOn(Datagram(delivery.datagram, self._source, delivery.address))
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        at = self._impairment.nextAt()
+        if at is not None:
+            self._timer = self._pair.callLater(at - self._pair.seconds(), self._deliver)

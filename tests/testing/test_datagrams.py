@@ -9,16 +9,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, DNSLookupError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 
-from labnet.testing import DatagramFaults, DatagramNetwork, DatagramPair, Peer
-from labnet.testing.datagramfaults import Fate
+from labnet.net.faults import BadFaults
+from labnet.testing import DatagramNetwork, DatagramPair, Peer
 
 NUMBERS = [b"%d" % number for number in range(1, 6)]
 
 
-def arrived(**faults: object) -> list[bytes]:
+def arrived(faults: str) -> list[bytes]:
     """In which order five datagrams arrive, a millisecond apart."""
     client, server = Peer(), Peer()
-    pair = DatagramPair(client, server, toServer=DatagramFaults(**faults))
+    pair = DatagramPair(client, server, faults)
     for payload in NUMBERS:
         client.send(payload, pair.serverAddress)
         pair.advance(0.001)
@@ -41,76 +41,68 @@ def test_aQuestionAndItsAnswer() -> None:
 @pytest.mark.parametrize(
     ("faults", "order"),
     [
-        ({}, b"12345"),
-        ({"drop": {1, 4}}, b"235"),
-        ({"drop": 1.0}, b""),
-        ({"duplicate": {2}}, b"122345"),
-        ({"duplicate": 1.0}, b"1122334455"),
-        ({"reorder": {2}}, b"13245"),
-        ({"reorder": {2, 3}}, b"14235"),
-        ({"reorder": {5}}, b"12345"),
-        ({"reorder": {1}, "duplicate": {1}}, b"211345"),
-        ({"drop": {2}, "duplicate": {2}, "reorder": {2}}, b"1345"),
+        ("", b"12345"),
+        ("drop=#1,#4", b"235"),
+        ("in: drop=100%", b""),
+        ("out: drop=100%", b"12345"),
+        ("duplicate=#2", b"122345"),
+        ("reorder=#2", b"13245"),
+        ("reorder=#2-3", b"14235"),
+        ("reorder=#5", b"12345"),
+        ("drop=#2 duplicate=#2 reorder=#2", b"1345"),
     ],
 )
-def test_faultsOfCertainDatagrams(faults: dict[str, object], order: bytes) -> None:
-    assert b"".join(arrived(**faults)) == order
+def test_faultsOfCertainDatagrams(faults: str, order: bytes) -> None:
+    """Those of a line of C{docs/faults.md}, counted in each direction."""
+    assert b"".join(arrived(faults)) == order
 
 
 def test_faultsByChanceAreThoseOfTheSeed() -> None:
-    """And what is said of one kind does not change the others."""
-    half = [arrived(drop=0.5, seed=seed) for seed in range(20)]
-    assert half == [arrived(drop=0.5, seed=seed) for seed in range(20)]
+    """A line without a seed does the same each time, too."""
+    half = [arrived(f"seed={seed}; drop=50%") for seed in range(20)]
+    assert half == [arrived(f"seed={seed}; drop=50%") for seed in range(20)]
     assert 20 < sum(map(len, half)) < 80
-    twice = [arrived(drop=0.5, duplicate=1.0, seed=seed) for seed in range(20)]
-    assert [payloads[::2] for payloads in twice] == half
+    assert arrived("drop=50%") == half[0]
 
 
-def test_theDelayAndItsJitter() -> None:
-    faults = DatagramFaults(delay=0.2, jitter=0.1, seed=4)
-    late = [faults.next().copies[0] for _ in range(100)]
-    assert 0.2 <= min(late) < 0.22
-    assert 0.28 < max(late) <= 0.3
-    assert DatagramFaults(delay=0.2).next() == Fate((0.2,))
-
-
-def test_oneThatIsNotOvertakenIsLate() -> None:
+def test_theDelayIsThatOfTheFaultsAndOfTheNetwork() -> None:
     client, server = Peer(), Peer()
-    pair = DatagramPair(client, server, toServer=DatagramFaults(reorder={1}, patience=0.3))
+    pair = DatagramPair(client, server, "delay=200ms")
+    pair.delay = 0.1
     client.send(b"late", pair.serverAddress)
-    pair.advance(0.29)
+    for _ in range(29):
+        pair.advance(0.01)
     assert server.payloads == []
     pair.advance(0.02)
     assert server.payloads == [b"late"]
 
 
 def test_eachDirectionHasItsOwnFaults() -> None:
-    """The first answer is lost, and nothing else."""
+    """The first answer is lost, and nothing else; what was done is told, and what was lost is kept."""
     client, server = Peer(), Peer(bytes.upper)
-    pair = DatagramPair(client, server, toClient=DatagramFaults(drop={1}))
+    pair = DatagramPair(client, server, "out: drop=#1")
     for payload in (b"one", b"two"):
         client.send(payload, pair.serverAddress)
         pair.settle()
     assert (server.payloads, client.payloads) == ([b"one", b"two"], [b"TWO"])
     assert [datagram.payload for datagram in pair.lost] == [b"ONE"]
+    assert pair.done == ["out: datagram #1: drops it"]
     assert len(pair.sent) == 4
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [
-        {"drop": 1.1},
-        {"duplicate": -0.1},
-        {"reorder": 3},
-        {"drop": [0]},
-        {"delay": -1.0},
-        {"patience": -1.0},
-    ],
-)
-def test_faultsThatCanNotBe(faults: dict[str, object]) -> None:
-    """Above all a number that was meant for that datagram."""
-    with pytest.raises(ValueError, match=r"probability|counted|before"):
-        DatagramFaults(**faults)
+def test_somebodyElseIsNotTouched() -> None:
+    """What is not between the two is not broken, nor counted."""
+    client, server = Peer(), Peer()
+    pair = DatagramPair(client, server, "drop=#1")
+    pair.peer().send(b"hello", pair.serverAddress)
+    client.send(b"lost", pair.serverAddress)
+    pair.settle()
+    assert server.payloads == [b"hello"]
+
+
+def test_faultsThatThereAreNot() -> None:
+    with pytest.raises(BadFaults, match="droop"):
+        DatagramPair(Peer(), Peer(), "droop=#1")
 
 
 def test_aNetworkWithSeveralSockets() -> None:
