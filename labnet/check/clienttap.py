@@ -24,6 +24,7 @@ from labnet.check.gradescope import asGradescope
 from labnet.check.htmlreport import asHTML
 from labnet.check.jsonreport import asObject
 from labnet.check.junit import asJUnit
+from labnet.check.program import Bounds
 from labnet.check.scenario import Contract, Scenario, Side
 from labnet.check.stage import Limits
 from labnet.check.textreport import asText, listing
@@ -31,7 +32,7 @@ from labnet.check.verdict import Outcome, Subject, Verdict
 from labnet.net.console import Console
 from labnet.net.endpoints import LOOPBACK, isHost
 from labnet.net.options import CommandOptions, UsageError, choice, globalReactor, number, optionsFirst
-from labnet.net.outcome import ExitStatus
+from labnet.net.outcome import ClientError, ExitStatus
 from labnet.net.service import ClientService
 from labnet.net.terminal import Progress
 
@@ -82,6 +83,8 @@ class Options(CommandOptions):
          number(float, "idle", 0.05, 600.0)],
         ["again", None, 1, "How often a scenario is run again before it has failed.",
          number(int, "again", 0, 100)],
+        ["memory", None, 1024, "MiB that a program may take, with everything that it has started.",
+         number(int, "memory", 16, 1_000_000)],
         ["at-once", None, 4, "Clients that are started at the same time.", number(int, "at-once", 1, 64)],
     ]  # fmt: skip
 
@@ -142,6 +145,8 @@ class Options(CommandOptions):
         self._parseVariant(self.contract)
         self._parseWhere(self.contract)
         self._parseCommand()
+        if self["output"] is not None and not Path(self["output"]).absolute().parent.is_dir():
+            raise UsageError(f"--output: {self['output']}: there is no such folder")
         self.seed = self["seed"] if self["seed"] is not None else secrets.randbelow(10**6)
         self.file = self._readContractFile()
         self.plan = self._chosen(self.contract)
@@ -256,12 +261,20 @@ class Options(CommandOptions):
 
     def settings(self) -> Settings:
         """How it is examined."""
+        wait = self["timeout"]
         return Settings(
-            self.side, self.transport, self.variant, self.address, self.command, self.typed, self.seed,
-            self["again"], self["at-once"],
-            Limits(self["timeout"], min(self["idle"], self["timeout"]), scenario=max(60.0, 12 *
-            self["timeout"])),
-        )  # fmt: skip
+            self.side,
+            self.transport,
+            self.variant,
+            self.address,
+            self.command,
+            self.typed,
+            self.seed,
+            self["again"],
+            self["at-once"],
+            Limits(wait, min(self["idle"], wait), scenario=max(60.0, 12 * wait)),
+            Bounds(memory=self["memory"] * 2**20),
+        )
 
 
 def _named(scenario: Scenario, words: Collection[str]) -> bool:
@@ -297,7 +310,10 @@ def _tell(console: Console, options: Options, verdict: Verdict) -> None:
         colour = form == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         console.say(asText(verdict, colour=True) if colour else FORMATS[form](verdict))
         return
-    Path(path).write_text(FORMATS[form](verdict) + "\n", "utf-8")
+    try:
+        Path(path).write_text(FORMATS[form](verdict) + "\n", "utf-8")
+    except OSError as error:
+        raise ClientError(f"--output: {path}: {error.strerror}", ExitStatus.USAGE) from error
     console.say(asText(verdict, detailed=False).splitlines()[-1])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -91,20 +91,22 @@ class _Attempt:
             self.failed = failed
         except CancelledError:
             if limit.active():
+                limit.cancel()
+                stage.abandon()
                 raise
-            self.failed = Failed(
-                Kind.STAYED, "the end of the scenario", f"it took over {stage.limits.scenario:g} seconds"
-            )
+            came = f"it took over {stage.limits.scenario:g} seconds"
+            self.failed = Failed(Kind.STAYED, "the end of the scenario", came)
         except ClientError:
+            limit.cancel()
+            stage.abandon()
             raise
         except Exception:
             self.bug = Failure().getTraceback()
-        finally:
-            if limit.active():
-                limit.cancel()
-            if self.failed is not None:
-                await self._lastWords()
-            await stage.leave()
+        if limit.active():
+            limit.cancel()
+        if self.failed is not None:
+            await self._lastWords()
+        await stage.leave()
 
     async def _lastWords(self) -> None:
         """What the program still says, if it is about to end."""
@@ -152,9 +154,9 @@ class _Examination:
         shown = first if first is not None and attempt.failed is None else attempt
         return self._finding(planned, attempt, shown, attempts, seconds)
 
-    async def close(self) -> None:
-        """End what was started."""
-        await self._host.stop()
+    def close(self) -> Deferred[None]:
+        """End what was started; there is no need to wait for it."""
+        return self._host.stop()
 
     def _finding(
         self, planned: Planned, last: _Attempt, shown: _Attempt, attempts: int, seconds: float
@@ -227,9 +229,10 @@ class _Examination:
                 program.endInput()
             await attempt.play(scenario.play(client))
         finally:
-            await program.kill()
+            ended = program.kill()
             if port is not None:
-                await maybeDeferred(port.stopListening)
+                port.stopListening()
+        await ended
 
     def _listen(self, stage: Stage, client: Client, datagrams: Datagrams | None) -> Any:
         host, number = self._settings.address
@@ -276,7 +279,8 @@ async def examine(
         if all(finding.outcome.good for finding in findings.values()):
             await _several(examination, others, settings, findings, progress)
     finally:
-        await examination.close()
+        ended = examination.close()
+    await ended
     blocked = (
         findings.get(one) or Finding(one.scenario, Outcome.BLOCKED, one.weight, attempts=0) for one in plan
     )

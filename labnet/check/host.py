@@ -9,6 +9,8 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
 from labnet.check.evidence import Failed, Kind
 from labnet.check.mistakes import Mistake
 from labnet.check.program import Bounds, Program
@@ -18,8 +20,8 @@ from labnet.net.outcome import ClientError, ExitStatus
 
 __all__ = ["Host", "filledIn", "freePort"]
 
-#: Seconds that a program may take until it listens, at least.
-_START = 10.0
+#: How many times as long as for anything else is waited until a program listens.
+_START = 2
 
 
 def filledIn(command: Sequence[str], **places: object) -> list[str]:
@@ -103,11 +105,10 @@ class Host:
         await stage.until(lambda: program.over, limit=1.0)
         return False
 
-    async def stop(self) -> None:
-        """End the program, if there is one."""
+    def stop(self) -> Deferred[None]:
+        """End the program, if there is one; fires when nothing of it is left."""
         program, self.program = self.program, None
-        if program is not None:
-            await program.kill()
+        return succeed(None) if program is None else program.kill()
 
     async def again(self, stage: Stage) -> None:
         """
@@ -121,7 +122,7 @@ class Host:
 
     async def _untilItListens(self, program: Program, stage: Stage) -> None:
         port = self.address[1]
-        limit = max(_START, stage.limits.wait)
+        limit = _START * stage.limits.wait
         there = await stage.until(
             lambda: program.over or listens(*self.address, self._transport) is not False,
             limit=limit,

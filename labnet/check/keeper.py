@@ -28,7 +28,7 @@ __all__ = ["CONTROL", "STATUS", "main"]
 #: Descriptors: its end is the order to kill; and where the end of the program is told.
 CONTROL, STATUS = 3, 4
 
-_SET_CHILD_SUBREAPER = 36
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 #: Seconds between two looks at what the program takes.
 _INTERVAL = 0.05
 _MIB = 2**20
@@ -63,6 +63,10 @@ def _memory(pid: int) -> int:
         return 0
 
 
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
 def _limit(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -84,6 +88,7 @@ def _processesOfUser() -> int:
 def _become(command: list[str], most: int) -> None:
     """In the child: be the program."""
     os.setsid()
+    _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.close(CONTROL)
@@ -153,7 +158,7 @@ def _watch(program: int, memory: int, most: int) -> str:
 def main(arguments: list[str]) -> None:
     """Run the keeper: memory in bytes, number of processes, then the command."""
     memory, most, *command = arguments
-    ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _prctl(_SET_CHILD_SUBREAPER, 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     program = os.fork()

@@ -94,7 +94,11 @@ class Stage:
         for connection in left:
             connection.leave()
         await self.until(lambda: all(one.lost for one in left), limit=self.limits.piece)
-        for connection in left:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """The scenario is over, at once."""
+        for connection in self.connections:
             connection.leave(abort=True)
         while self._leaving:
             self._leaving.pop()()
