@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from labnet.net.metrics import Distribution
 from labnet.proxy.journal import Decision, Record
 
-__all__ = ["OTHER", "BadSnapshot", "Counts", "Snapshot", "total"]
+__all__ = ["OTHER", "REASONS", "BadSnapshot", "Counts", "Snapshot", "total"]
 
 #: What stands for everything that has no figure of its own.
 OTHER = "other"
@@ -31,15 +31,16 @@ TIMES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 INSPECTIONS = (0.00001, 0.000025, 0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0)
 
 #: Why a request was refused, by the status of the answer.
-_REASONS = {
+REASONS = {
     400: "malformed",
+    401: "authentication",
     403: "forbidden",
     407: "authentication",
     408: "slow client",
+    411: "too large",
     413: "too large",
     414: "too large",
     415: "uninspectable",
-    417: "expectation",
     421: "misdirected",
     429: "too many",
     431: "too large",
@@ -185,7 +186,7 @@ class Counts:
         if decision is Decision.BLOCKED:
             self._countRule(record)
         elif decision is Decision.REFUSED or decision is Decision.UNINSPECTABLE:
-            known = _REASONS.get(record.status, "broken off" if record.status < 400 else OTHER)
+            known = REASONS.get(record.status, "broken off" if record.status < 400 else OTHER)
             reason = "uninspectable" if decision is Decision.UNINSPECTABLE else known
             self._reasons[reason] = self._reasons.get(reason, 0) + 1
 

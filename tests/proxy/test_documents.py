@@ -11,6 +11,7 @@ import pytest
 from labnet.lab.config import Arity
 from labnet.lab.tap import grammarOf
 from labnet.net.options import ServerOptions
+from labnet.proxy.metrics import REASONS
 from labnet.proxy.policy import COURSE_404
 from labnet.proxy.tap import Options
 from tests.documents import ROOT
@@ -64,3 +65,10 @@ def test_theCoursesAnswerIsOnThePage() -> None:
 )
 def test_everyStatusIsInTheTable(status: int) -> None:
     assert re.search(rf"^\| {status} \|", BYTES, re.MULTILINE)
+
+
+def test_everyStatusOfOurOwnHasAReasonInTheFigures() -> None:
+    """Those that the page on the bytes lists, all but that of what is blocked."""
+    rows = re.findall(r"^\| (\d{3}(?:, \d{3})*) \|", BYTES, re.MULTILINE)
+    listed = {int(status) for row in rows for status in row.split(", ")}
+    assert set(REASONS) == listed - {404}
