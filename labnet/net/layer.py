@@ -62,7 +62,12 @@ class Layer(Protocol):
         self.wrapped.makeConnection(self)  # type: ignore[arg-type]
 
     def _adopt(self) -> None:
-        directlyProvides(self, *self._promised, providedBy(self.transport))
+        below = providedBy(self.transport)
+        for promise in _OF_THE_PROTOCOL:
+            # Another layer below is a protocol, too, and its promises are not ours.
+            if promise in below:
+                below = below - promise
+        directlyProvides(self, *self._promised, below)
 
     def dataReceived(self, data: bytes) -> None:
         self.wrapped.dataReceived(data)

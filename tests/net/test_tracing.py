@@ -173,6 +173,16 @@ def test_aProtocolWithoutHalves(clock: Clock) -> None:
     assert traced.conversation.outcome == "FIN from the peer"
 
 
+def test_aLayerAboveAnother(clock: Clock) -> None:
+    """What the layer below promises to its transport is none of the protocol's promises."""
+    below = Transport()
+    alsoProvides(below, IHalfCloseableProtocol, IHandshakeListener)
+    traced = Traced(Factory.forProtocol(Plain), clock, below)
+    assert not IHalfCloseableProtocol.providedBy(traced.layer)
+    assert not IHandshakeListener.providedBy(traced.layer)
+    assert ITCPTransport.providedBy(traced.layer)
+
+
 @pytest.mark.parametrize(
     ("said", "reason", "outcome"),
     [
