@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.demo import filerace, glued, onerecv, splitcharacter, splitword, udploop
 from labnet.demo.demonstration import Demonstration, Report
-from labnet.demo.presentation import WIDTH, listed, presented
+from labnet.demo.presentation import WIDTH, introduced, listed, presented
 from labnet.demo.stage import Stage
 from labnet.net.console import Console
 from labnet.net.options import CommandOptions, UsageError, globalReactor, number, optionsFirst
@@ -82,20 +82,17 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
             console.say(line)
         return ExitStatus.OK
     width = console.width
+    colour = width is not None and not os.environ.get("NO_COLOR")
     status = ExitStatus.OK
     for index, shown in enumerate(options.chosen):
-        report = await demonstrated(reactor, shown, options["tries"], options["seed"])
         if index:
             console.say("\n")
-        colour = width is not None and not os.environ.get("NO_COLOR")
-        lines = presented(
-            shown,
-            report,
-            width=width or WIDTH,
-            colour=colour,
-            highlight=highlighted if colour else None,
-        )
-        for line in lines:
+        # The first part is read while the second is measured.
+        for line in introduced(shown, width=width or WIDTH, colour=colour):
+            console.say(line)
+        report = await demonstrated(reactor, shown, options["tries"], options["seed"])
+        highlight = highlighted if colour else None
+        for line in presented(shown, report, width=width or WIDTH, colour=colour, highlight=highlight):
             console.say(line)
         if not report.shows:
             console.complain(f"labnet demo: {shown.name} did not show this time; try --tries 50")

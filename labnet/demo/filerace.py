@@ -29,8 +29,8 @@ def naive(server: socket.socket) -> bytes:
         raise FileNotFoundError("notes.txt")
     size = int(server.recv(1024))
     data = b""
-    while len(data) < size:
-        data += server.recv(1024)
+    while len(data) < size and (piece := server.recv(1024)):
+        data += piece
     return data
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from labnet.demo.demonstration import Demonstration, Measured, Report
 from labnet.demo.ladder import ladder
 
-__all__ = ["listed", "presented"]
+__all__ = ["introduced", "listed", "presented"]
 
 #: Columns of what is read, also on a wide terminal.
 WIDTH = 88
@@ -26,6 +26,11 @@ def listed(demonstrations: Sequence[Demonstration]) -> list[str]:
     return [f"  {shown.name:{width}}  {shown.line}" for shown in demonstrations]
 
 
+def introduced(shown: Demonstration, *, width: int = WIDTH, colour: bool = False) -> list[str]:
+    """What goes wrong, while it is being measured."""
+    return list(_Page(min(width, WIDTH), colour, None).introduction(shown))
+
+
 def presented(
     shown: Demonstration,
     report: Report,
@@ -35,13 +40,13 @@ def presented(
     highlight: Callable[[str], str] | None = None,
 ) -> list[str]:
     """
-    All of it.
+    What was measured, what went over the wire, and the code.
 
     @param width: columns.
     @param colour: whether it may have colours.
     @param highlight: gives code its colours.
     """
-    return list(_Page(min(width, WIDTH), colour, highlight).lines(shown, report))
+    return list(_Page(min(width, WIDTH), colour, highlight).findings(shown, report))
 
 
 class _Page:
@@ -50,12 +55,13 @@ class _Page:
         self._colour = colour
         self._highlight = highlight
 
-    def lines(self, shown: Demonstration, report: Report) -> Iterator[str]:
-        """From the title to the cure."""
+    def introduction(self, shown: Demonstration) -> Iterator[str]:
         yield self._styled(f"{shown.name}: {shown.line}", _BOLD)
         yield self._styled("─" * self._width, _DIM)
         yield from self._paragraph(shown.trouble)
         yield ""
+
+    def findings(self, shown: Demonstration, report: Report) -> Iterator[str]:
         yield from self._table(report)
         seen = [row for row in report.measured if row.shown is not None]
         failing = next((row for row in seen if row.failed and not row.cure), None)
@@ -88,16 +94,20 @@ class _Page:
         width = max(len(row.what) for row in report.measured)
         counts = [f"{row.failed} of {row.tries} failed" for row in report.measured]
         longest = max(map(len, counts))
+        # A narrow terminal has no room for bars.
+        bars = width + longest + _BAR + len("      cured") + 2 <= self._width
         for row, count in zip(report.measured, counts, strict=True):
-            filled = -(-row.failed * _BAR // row.tries)
-            bar = self._styled("█" * filled, _RED) + self._styled("░" * (_BAR - filled), _DIM)
-            style = _RED if row.failed else _GREEN
+            bar = f"{self._bar(row)}  " if bars else ""
+            counted = self._styled(f"{count:{longest}}", _RED if row.failed else _GREEN)
             mark = self._styled("cured", _GREEN) if row.cure else ""
-            counted = self._styled(f"{count:{longest}}", style)
-            yield f"  {row.what:{width}}  {bar}  {counted}  {mark}".rstrip()
+            yield f"  {row.what:{width}}  {bar}{counted}  {mark}".rstrip()
         if report.faults:
             yield ""
             yield self._styled(f'  the network: --faults "{report.faults}"', _DIM)
+
+    def _bar(self, row: Measured) -> str:
+        filled = -(-row.failed * _BAR // row.tries)
+        return self._styled("█" * filled, _RED) + self._styled("░" * (_BAR - filled), _DIM)
 
     def _rungs(self, row: Measured, report: Report) -> Iterator[str]:
         assert row.shown is not None

@@ -15,7 +15,7 @@ from labnet.net.limits import Limits
 
 __all__ = ["DEMONSTRATION"]
 
-FAULTS = "out: cut=3-9/5ms"
+FAULTS = "out: cut=3-9/10ms"
 TEXT = "Árvíztűrő tükörfúrógép"
 
 

@@ -31,7 +31,7 @@ from labnet.relay.server import StreamRelayFactory
 __all__ = ["PATIENCE", "Place", "Program", "Stage"]
 
 #: Seconds that a plain program waits for the other one, unless a demonstration says otherwise.
-PATIENCE = 3.0
+PATIENCE = 10.0
 
 #: What a plain program does with a connection.
 Program = Callable[[socket.socket], object]

@@ -4,9 +4,11 @@ Two datagram servers that answer each other.
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
@@ -22,8 +24,8 @@ __all__ = ["DEMONSTRATION", "MOST_DATAGRAMS", "MOST_SECONDS"]
 #: What ends a loop that does not end by itself.
 MOST_DATAGRAMS = 500
 MOST_SECONDS = 1.0
-#: Seconds of silence after which there is no loop.
-_SILENCE = 0.1
+#: Seconds of silence after which there is no loop, and those that the first datagram may take.
+_SILENCE, _BEGINNING = 0.1, 5.0
 
 
 def naive(server: socket.socket) -> NoReturn:
@@ -49,8 +51,8 @@ class Counting:
     def __init__(self, plain: socket.socket, now: Callable[[], float]) -> None:
         self._plain = plain
         self._now = now
-        self._until = now() + MOST_SECONDS
-        plain.settimeout(_SILENCE)
+        self._until = math.inf
+        plain.settimeout(_BEGINNING)
         self.received = 0
         self.trace = Trace(Bounds(pieceBytes=64))
         self.conversation: Conversation | None = None
@@ -60,6 +62,9 @@ class Counting:
         if self.received >= MOST_DATAGRAMS or self._now() > self._until:
             raise Enough
         datagram, address = self._plain.recvfrom(size)
+        if not self.received:
+            self._until = self._now() + MOST_SECONDS
+            self._plain.settimeout(_SILENCE)
         self.received += 1
         self._record(Happening.RECEIVED, address, datagram)
         return datagram, address
@@ -83,18 +88,15 @@ def _socket() -> socket.socket:
     return plain
 
 
-def _echo(program: Callable[[Any], object], counting: Counting) -> None:
-    """Let an echo run until there is nothing to answer any more, or too much."""
+def _echo(program: Callable[[Any], object], counting: Counting) -> str:
+    """Let an echo run until there is nothing to answer any more, or too much; the latter is told."""
     try:
         program(counting)
-    except (Enough, TimeoutError):
-        return
-
-
-def _mishap(counted: int) -> str:
-    return (
-        f"{counted} datagrams, then this demonstration ended it" if counted >= MOST_DATAGRAMS // 2 else ""
-    )
+    except Enough:
+        return f"{counting.received} datagrams in each direction, then this demonstration ended it"
+    except TimeoutError:
+        pass
+    return ""
 
 
 async def _pair(stage: Stage, what: str, tries: int, program: Callable[[Any], object]) -> Measured:
@@ -104,13 +106,9 @@ async def _pair(stage: Stage, what: str, tries: int, program: Callable[[Any], ob
         with _socket() as one, _socket() as other:
             countings = [Counting(plain, time.monotonic) for plain in (one, other)]
             other.sendto(b"hello", one.getsockname())
-            threads = [
-                stage.inThread(lambda counting=counting: _echo(program, counting))  # type: ignore[misc]
-                for counting in countings
-            ]
-            for thread in threads:
-                await thread
-        mishaps.append(_mishap(sum(counting.received for counting in countings)))
+            threads = [stage.inThread(partial(_echo, program, counting)) for counting in countings]
+            told = [await thread for thread in threads]
+        mishaps.append(max(told))
         shown = shown or countings[0].conversation
     failed = [mishap for mishap in mishaps if mishap]
     return Measured(what, tries, len(failed), failed[0] if failed else "", shown, program is cured)
@@ -124,10 +122,9 @@ async def _withOurs(stage: Stage, what: str, tries: int) -> Measured:
         with _socket() as plain:
             counting = Counting(plain, time.monotonic)
             plain.sendto(b"hello", (LOOPBACK, port.getHost().port))
-            await stage.inThread(lambda counting=counting: _echo(naive, counting))  # type: ignore[misc]
+            mishaps.append(await stage.inThread(partial(_echo, naive, counting)))
         stopped: Deferred[None] = port.stopListening()
         await stopped
-        mishaps.append(_mishap(counting.received))
         shown = shown or counting.conversation
     failed = [mishap for mishap in mishaps if mishap]
     return Measured(what, tries, len(failed), failed[0] if failed else "", shown, cure=True)

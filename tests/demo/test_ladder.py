@@ -10,7 +10,7 @@ from labnet.demo import onerecv
 from labnet.demo.clienttap import DEMONSTRATIONS
 from labnet.demo.demonstration import Measured, Report
 from labnet.demo.ladder import ladder
-from labnet.demo.presentation import listed, presented
+from labnet.demo.presentation import introduced, listed, presented
 from labnet.net.trace import Conversation, Happening, Trace
 
 HERE, THERE = ("127.0.0.1", 9_000), ("127.0.0.1", 4_711)
@@ -72,9 +72,10 @@ REPORT = Report(
 
 def test_thePageHasEverything() -> None:
     """The trouble, the rates, the network, the ladder, what came of it, and both programs as they ran."""
-    page = presented(onerecv.DEMONSTRATION, REPORT)
+    page = introduced(onerecv.DEMONSTRATION) + presented(onerecv.DEMONSTRATION, REPORT)
     text = "\n".join(page)
     for expected in (
+        "one-recv: One recv for one message",
         "one recv  ████████░░  8 of 10 failed",
         "a loop    ░░░░░░░░░░  0 of 10 failed  cured",
         '--faults "seed=7; out: cut=3/1ms"',
