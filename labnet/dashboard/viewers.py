@@ -18,7 +18,7 @@ from labnet.dashboard.rates import SECONDS, Rates
 from labnet.dashboard.scene import Scene
 from labnet.dashboard.selection import Selection, newest
 from labnet.dashboard.wire import row, serverSent
-from labnet.net.dissection import dissectorFor
+from labnet.net.capture import dissected
 from labnet.net.site import connectionOf
 from labnet.net.trace import Conversation, Event
 
@@ -168,7 +168,7 @@ class Viewers:
         self.rates = Rates()
         self.changed: set[int] = set()
         self.newServices = self.newPanels = False
-        self.ladders = Ladders(_dissectorOf)
+        self.ladders = Ladders(dissected)
         self._clock = clock
         self._viewers: dict[Viewer, None] = {}
         self._unsubscribe: Callable[[], None] | None = None
@@ -267,9 +267,3 @@ class Viewers:
         for viewer in tuple(self._viewers):
             viewer.update(now)
         self.changed.clear()
-
-
-def _dissectorOf(conversation: Conversation) -> Any:
-    return dissectorFor(
-        conversation.service, conversation.detail, conversation.transport, conversation.outgoing
-    )

@@ -13,17 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labnet.dashboard.ladder import MOST_BYTES, MOST_FIELDS, MOST_RUNGS, Ladder, Ladders
-from labnet.net.dissection import Dissector, Field, dissectorFor
+from labnet.net.capture import dissected
+from labnet.net.dissection import Field
 from labnet.net.trace import Conversation, Happening
 from tests.dashboard.traces import IN, OUT, REPLY, REQUEST, begin, talk, traced
 
 
-def dissector(conversation: Conversation) -> Dissector | None:
-    return dissectorFor(conversation.service, conversation.detail, conversation.transport)
-
-
 def ladderOf(conversation: Conversation) -> Ladder:
-    return Ladder(conversation, dissector(conversation))
+    return Ladder(conversation, dissected(conversation))
 
 
 def rungs(ladder: Ladder, after: int = 0) -> list[dict[str, Any]]:
@@ -218,7 +215,7 @@ def test_laddersAreRemembered() -> None:
     """The last few; another trace's conversation of the same number is another one."""
     trace = traced()
     first, second, third = (begin(trace) for _ in range(3))
-    ladders = Ladders(dissector, most=2)
+    ladders = Ladders(dissected, most=2)
     ladder = ladders.of(first)
     ladders.of(second)
     assert ladders.of(first) is ladder

@@ -16,6 +16,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from labnet.chat import tap as chat
+from labnet.chat.wire import LINE
 from labnet.dashboard.server import Dashboard
 from labnet.discovery import tap as discovery
 from labnet.discovery.wire import Address
@@ -93,11 +94,20 @@ def test_theLogLeadsToIt(logged: list[str], endpoint: str, secure: bool, url: st
     dashboard.stopService()
 
 
+class Guest:
+    """Somebody in the room."""
+
+    dialect = LINE
+
+    def deliver(self, data: bytes) -> None:
+        """Nobody reads it."""
+
+
 class House:
     """A dashboard beside the services that it looks at."""
 
-    def __init__(self, *taps: Any, faults: bool = False) -> None:
-        self.reactor = Reactor()
+    def __init__(self, reactor: Reactor, *taps: Any, faults: bool = False) -> None:
+        self.reactor = reactor
         self.all = MultiService()
         for tap in taps:
             options: ServerOptions = tap.Options()
@@ -119,7 +129,7 @@ class House:
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     reactor = Reactor()
     monkeypatch.setattr("labnet.net.options.globalReactor", lambda: reactor)
-    house = House(discovery, proxy, chat)
+    house = House(reactor, discovery, proxy, chat)
     house.all.startService()
     yield house
     house.all.stopService()
@@ -165,12 +175,20 @@ def test_theRegistry(house: House) -> None:
 
 
 def test_theChatRoom(house: House) -> None:
-    """One room, by however many ways one comes into it."""
+    """One room, by however many ways one comes into it: who is there, and by which way."""
     assert house.panels()["members"] == {"total": 0, "members": []}
+    factory = house.listeners("chat")[0].factory  # type: ignore[attr-defined]
+    for number in range(120):
+        factory.live.enter(Guest(), f"guest {number}", f"192.0.2.{number}")
+    told = house.panels()["members"]
+    assert told["total"] == 120
+    assert told["members"][:2] == [{"name": "guest 0", "way": "line"}, {"name": "guest 1", "way": "line"}]
+    assert len(told["members"]) == 100
+    house.reactor.advance(1)
 
 
 def test_panelsAreOnlyOfWhatRuns() -> None:
-    house = House()
+    house = House(Reactor())
     assert house.panels() == {}
 
 
@@ -182,7 +200,7 @@ def breakable(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """A house whose services can be broken."""
     reactor = Reactor()
     monkeypatch.setattr("labnet.net.options.globalReactor", lambda: reactor)
-    house = House(discovery, chat, faults=True)
+    house = House(reactor, discovery, chat, faults=True)
     house.all.startService()
     yield house
     house.all.stopService()
