@@ -99,13 +99,14 @@ class FaultyFactory(LayerFactory):
         line = str(faults.replaying(number))
         return FaultyConnection(self, protocol, inward, outward, number, line)
 
-    @staticmethod
-    def _impairment(faults: Faults, direction: Direction, number: int) -> StreamImpairment | None:
+    def _impairment(self, faults: Faults, direction: Direction, number: int) -> StreamImpairment | None:
         chosen = faults.streams(direction, number)
         if not chosen:
             return None
         return StreamImpairment(
-            chosen, lambda purpose: faults.random(number, f"{direction.value} {purpose}")
+            chosen,
+            lambda purpose: faults.random(number, f"{direction.value} {purpose}"),
+            now=self.clock.seconds(),
         )
 
     def happened(self, connection: FaultyConnection, note: str) -> None:

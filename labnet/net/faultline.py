@@ -142,9 +142,9 @@ def _checked(text: str, transport: str, before: list[Fault]) -> Fault:
         kinds = {"tcp": "streams", "udp": "datagrams"}
         (other,) = {"tcp", "udp"} - {transport}
         raise _Mistake(f"this is for {kinds[other]}, and not for {kinds[transport]}")
-    if not fault.places and fault.which is None:
+    if not fault.isSomewhere:
         for earlier in before:
-            if earlier.word is fault.word and not earlier.places and earlier.which is None:
+            if earlier.word is fault.word and not earlier.isSomewhere:
                 raise _Mistake(f"{earlier} is said already")
     return fault
 
@@ -226,12 +226,17 @@ def _readThrottle(word: Word, value: str | None, time: str | None, place: str | 
 
 
 def _readStall(word: Word, value: str | None, time: str | None, place: str | None) -> Fault:
-    return Fault(word, seconds=_duration(value) if value is not None else 0.0, places=_onePlace(place))
+    seconds = _duration(value) if value is not None else 0.0
+    if place is not None and _TIME.fullmatch(place):
+        return Fault(word, seconds=seconds, after=_duration(place))
+    return Fault(word, seconds=seconds, places=_onePlace(place))
 
 
 def _readEnd(word: Word, value: str | None, time: str | None, place: str | None) -> Fault:
     if value is not None:
-        raise _Mistake(f"only the place is said: {word.value}@100")
+        raise _Mistake(f"only the place is said: {word.value}@100, or {word.value}@2s")
+    if place is not None and _TIME.fullmatch(place):
+        return Fault(word, after=_duration(place))
     return Fault(word, places=_onePlace(place))
 
 

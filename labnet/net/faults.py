@@ -114,6 +114,7 @@ class Fault:
     @ivar jitter: seconds more or less.
     @ivar percent: of all bytes (C{corrupt}).
     @ivar places: bytes that have passed when it happens.
+    @ivar after: seconds of the connection after which it happens; 0: not by time.
     @ivar which: the datagrams that it happens to; L{None} for all of them.
     """
 
@@ -124,7 +125,13 @@ class Fault:
     jitter: float = 0.0
     percent: float = 0.0
     places: tuple[int, ...] = ()
+    after: float = 0.0
     which: Selection | None = None
+
+    @property
+    def isSomewhere(self) -> bool:
+        """Whether it happens at a place, at a time or to certain datagrams, so there may be several."""
+        return bool(self.places or self.after or self.which is not None)
 
     @property
     def transports(self) -> frozenset[str]:
@@ -154,7 +161,7 @@ class Fault:
             case Word.DROP | Word.DUPLICATE | Word.REORDER:
                 value = str(self.which)
                 time = asDuration(self.seconds) if self.word is Word.REORDER else ""
-        place = ",".join(map(asSize, self.places))
+        place = asDuration(self.after) if self.after else ",".join(map(asSize, self.places))
         if self.which is not None and self.word in (Word.CUT, Word.DELAY):
             place = str(self.which)
         return (
@@ -263,8 +270,8 @@ def _override(before: list[Fault], later: Iterable[Fault]) -> list[Fault]:
     """What both parts say. Of what can only be one way (C{cut=3}, C{throttle=1k}) the later one stays."""
     faults = list(before)
     for fault in later:
-        if not fault.places and fault.which is None:
-            faults = [other for other in faults if other.places or other.which or other.word != fault.word]
+        if not fault.isSomewhere:
+            faults = [other for other in faults if other.isSomewhere or other.word != fault.word]
         faults.append(fault)
     return faults
 

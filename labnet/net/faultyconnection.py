@@ -87,7 +87,7 @@ class _Flow:
     @property
     def goesOn(self) -> bool:
         """Whether something is held that will be passed on, or that somebody may ask for."""
-        flowing = self._blocked or self.impairment.nextAt() is not None
+        flowing = self._blocked or self.impairment.flows
         return bool(self.impairment.held) and flowing and not self._stopped
 
     def pump(self) -> None:
@@ -97,7 +97,8 @@ class _Flow:
         self._pumping = True
         try:
             for _ in range(_AT_ONCE):
-                action = None if self._blocked else self.impairment.take(self._clock.seconds())
+                take = self.impairment.takeTimed if self._blocked else self.impairment.take
+                action = take(self._clock.seconds())
                 if action is None:
                     break
                 self._perform(action)
@@ -113,7 +114,7 @@ class _Flow:
         self._moved(self.waits)
 
     def _schedule(self) -> None:
-        at = None if self._blocked else self.impairment.nextAt()
+        at = self.impairment.timedAt() if self._blocked else self.impairment.nextAt()
         timer, self._timer = self._timer, None
         if at is not None:
             delay = max(0.0, at - self._clock.seconds()) if at > -math.inf else 0.0

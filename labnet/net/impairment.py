@@ -141,6 +141,7 @@ class StreamImpairment:
     @param faults: what L{labnet.net.faults.Faults.streams} gives.
     @param random: gives the random numbers for a purpose.
     @param mostHeld: bytes that are held before L{full} says so.
+    @param now: when the connection began.
     @ivar held: bytes that are held now.
     @ivar offset: bytes of the stream that have left here, or were swallowed.
     @ivar done: how often each fault has acted.
@@ -152,6 +153,7 @@ class StreamImpairment:
         random: Callable[[str], Random],
         *,
         mostHeld: int = MOST_HELD,
+        now: float = 0.0,
     ) -> None:
         self._mostHeld = mostHeld
         self.held = 0
@@ -164,10 +166,11 @@ class StreamImpairment:
         self._corruptions: list[_Corruption] = []
         # From where to where, without overlaps, the last one first.
         self._swallows: list[tuple[int, float]] = []
-        # What happens at a place, the nearest first.
+        # What happens at a place, the nearest first; and what happens at a time.
         self._placed: deque[tuple[int, Fault]] = deque()
+        self._timed: deque[tuple[float, Fault]] = deque()
         self._jitter = random("jitter")
-        self._arrange(list(faults), random)
+        self._arrange(list(faults), random, now)
 
         self._queue: deque[_Chunk] = deque()
         self._waiting: list[bytes] = []
@@ -182,8 +185,10 @@ class StreamImpairment:
         self._over = False
         self._closed = False
 
-    def _arrange(self, faults: list[Fault], random: Callable[[str], Random]) -> None:
-        placed = []
+    def _arrange(self, faults: list[Fault], random: Callable[[str], Random], now: float) -> None:
+        placed: list[tuple[int, Fault]] = []
+        timed = [(now + fault.after, fault) for fault in faults if fault.after]
+        self._timed.extend(sorted(timed, key=lambda item: item[0]))
         for index, fault in enumerate(faults):
             match fault.word:
                 case Word.CUT:
@@ -267,6 +272,19 @@ class StreamImpairment:
 
     def nextAt(self) -> float | None:
         """When L{take} may have something; L{None} for not before something comes."""
+        flowing, timed = self._flowsAt(), self.timedAt()
+        return timed if flowing is None else flowing if timed is None else min(flowing, timed)
+
+    def timedAt(self) -> float | None:
+        """When L{takeTimed} has something; L{None} for never."""
+        return self._timed[0][0] if self._timed and not self._closed else None
+
+    @property
+    def flows(self) -> bool:
+        """Whether what is held will leave some time."""
+        return self._flowsAt() is not None
+
+    def _flowsAt(self) -> float | None:
         if self._over:
             return None if self._closed or not self._wantsClose() else -math.inf
         if self._stalledUntil > -math.inf:
@@ -278,8 +296,20 @@ class StreamImpairment:
         due = min(self._due(), self._mergeAt)
         return due if due < math.inf else None
 
+    def takeTimed(self, now: float) -> Action | None:
+        """What is due by its time alone, whether or not anybody reads."""
+        while self._timed and self._timed[0][0] <= now and not self._closed:
+            _, fault = self._timed.popleft()
+            if not self._over or fault.word in (Word.CLOSE, Word.RESET):
+                self.done[fault.word] += 1
+                return self._happens(fault, f"after {asDuration(fault.after)}", now)
+        return None
+
     def take(self, now: float) -> Action | None:
         """What is to be done next, if it is due."""
+        return self.takeTimed(now) or self._flow(now)
+
+    def _flow(self, now: float) -> Action | None:
         if self._over:
             return self._lateClose(now)
         if self._stalledUntil > now:
@@ -329,23 +359,23 @@ class StreamImpairment:
                 return None
             self._placed.popleft()
             self.done[fault.word] += 1
-            return self._happens(fault, place, now)
+            return self._happens(fault, f"at byte {place}", now)
         return None
 
-    def _happens(self, fault: Fault, place: int, now: float) -> Action:
+    def _happens(self, fault: Fault, where: str, now: float) -> Action:
         if fault.word is Word.DELAY:
             seconds = self._lateness(fault)
             self._notBefore = max(self._notBefore, now + seconds, self._queue[0].ready + seconds)
-            return Action(now, Effect.NOTE, note=f"holds byte {place} for {asDuration(seconds)}")
+            return Action(now, Effect.NOTE, note=f"holds what is {where} for {asDuration(seconds)}")
         if fault.word is Word.STALL:
             self._stalledUntil = now + fault.seconds if fault.seconds else math.inf
             how = f"for {asDuration(fault.seconds)}" if fault.seconds else "for ever"
-            return Action(now, Effect.NOTE, note=f"stops reading at byte {place} {how}")
+            return Action(now, Effect.NOTE, note=f"stops reading {where} {how}")
         self._over = True
         self._closed = fault.word is not Word.HALF_CLOSE
         self._queue.clear()
         self._waiting, self.held = [], 0
-        return Action(now, _ENDS[fault.word], note=f"{fault.word.value} at byte {place}")
+        return Action(now, _ENDS[fault.word], note=f"{fault.word.value} {where}")
 
     def _piece(self, now: float) -> Action | None:
         """The next piece, or L{None} when all of it was swallowed."""

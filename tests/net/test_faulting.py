@@ -226,6 +226,16 @@ def test_resetsAtAByte(clock: Clock, line: str) -> None:
     assert "on purpose: reset at byte 2" in str(connected.inner.lost)
 
 
+def test_aResetByTimeDoesNotWaitForWhoDoesNotRead(clock: Clock) -> None:
+    connected = Connected(clock, "in: reset@2s")
+    connected.inner.transport.pauseProducing()
+    connected.outer.dataReceived(b"abcd")
+    clock.pump([1.0] * 2)
+    assert connected.transport.disconnected
+    connected.outer.connectionLost(resetReason())
+    assert "reset after 2s" in str(connected.inner.lost)
+
+
 def test_aResetAtTheBeginning(clock: Clock) -> None:
     connected = Connected(clock, "reset")
     assert connected.transport.disconnected

@@ -178,6 +178,24 @@ def test_aResetLeavesTimeForWhatWasSent() -> None:
     assert action.effect is Effect.RESET
 
 
+def test_whatHappensByTime() -> None:
+    """Also while nothing is read, after a half has ended, and when nobody takes what is held."""
+    actions = run("stall=5s@1s reset@2s", [(0.5, b"ab"), (1.5, b"cd")])
+    assert passed(actions) == [b"ab"]
+    assert [(action.at, action.note) for action in actions[1:]] == [
+        (1.0, "stops reading after 1s for 5s"),
+        (2.0, "reset after 2s"),
+    ]
+    (half, reset) = run("half-close@1s reset@2s", [])
+    assert (half.effect, reset.effect, reset.at) == (Effect.HALF_CLOSE, Effect.RESET, 2.0)
+    stream = impaired("close@1s")
+    stream.received(b"ab", 0.5)
+    assert stream.takeTimed(0.9) is None
+    assert stream.timedAt() == 1.0
+    assert stream.takeTimed(1.0).note == "close after 1s"
+    assert stream.nextAt() is None
+
+
 def test_afterAHalfCloseTheConnectionCanStillBeClosed() -> None:
     stream = impaired("half-close@2")
     stream.received(b"abc", 0.0)
