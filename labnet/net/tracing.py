@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,9 +153,6 @@ class TracedConnection(Layer):
         if data:
             self.recorder.add(self.conversation, Happening.WRITTEN, data)
         self.transport.write(data)
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        self.write(b"".join(data))
 
     def loseWriteConnection(self) -> None:
         self._weEnd("our half")

@@ -82,7 +82,7 @@ def test_endedConversationsAreForgotten() -> None:
 def test_allTogetherHaveABound() -> None:
     """First the ended give, then the longest quiet; the event that has just come is always there."""
     trace = Trace(Bounds(totalBytes=6 * EVENT_COST + 300))
-    ended, quiet, talking = begun(trace), begun(trace), begun(trace)
+    ended, talking, quiet = begun(trace), begun(trace), begun(trace)
     trace.add(ended, Happening.RECEIVED, 1.0, b"x" * 100)
     trace.add(ended, Happening.CLOSED, 1.0, note="closed by us")
     trace.add(quiet, Happening.RECEIVED, 1.0, b"x" * 100)

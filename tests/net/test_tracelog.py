@@ -60,6 +60,16 @@ def test_theLogIsNotFlooded(logged: list[LogEvent]) -> None:
     ]
 
 
+def test_whatIsLeftOutIsFollowed(logged: list[LogEvent]) -> None:
+    """A message whose beginning was left out is known when its end is told."""
+    trace = Trace()
+    trace.subscribe(TraceLog(TraceLines(), most=1))
+    conversation = trace.begin("calculator", "struct9", "tcp", ("", 0), ("", 0), 1_000.0)
+    trace.add(conversation, Happening.RECEIVED, 1_000.5, b"\x0c\0\0\0")
+    trace.add(conversation, Happening.RECEIVED, 1_001.5, b"\x22\0\0\0+")
+    assert any("= request 1: 12 + 34" in formatEvent(event) for event in logged)
+
+
 def test_aFile(tmp_path: Path) -> None:
     """It is appended to, and opened when there is something to write."""
     path = tmp_path / "trace"
