@@ -47,8 +47,8 @@ async def run(stage: Stage, tries: int) -> Report:
     limits = Limits(grace=0.1)
     pieces = EchoFactory(stage.reactor, limits=limits)
     frames = EchoFactory(stage.reactor, Frames, limits=limits)
-    quiet, broken = await stage.serving(pieces), await stage.serving(pieces, FAULTS)
-    framed = await stage.serving(frames, FAULTS)
+    quiet, broken = [await stage.serving(pieces, faults, "prefix") for faults in ("", FAULTS)]
+    framed = await stage.serving(frames, FAULTS, "framed")
     alone, merging = "two sends, a network that does nothing", "two sends, a network that merges"
     return Report(
         (

@@ -4,14 +4,20 @@ A conversation as a ladder of pieces: who sent what, when, in how many pieces.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from labnet.net.dissection import Dissector, Field, dissectorFor
+from labnet.net.noticing import Noticing
 from labnet.net.trace import Conversation, Event, Happening
 
-__all__ = ["ladder"]
+__all__ = ["ladder", "lessons"]
 
 #: Bytes of a piece that are shown, as text and in hexadecimal.
 _TEXT, _HEXADECIMAL = 40, 14
 #: Rungs at the beginning of a long ladder, and at its end.
 _FIRST, _LAST = 10, 2
+#: Sentences about one conversation.
+_MOST_LESSONS = 4
 
 
 def ladder(conversation: Conversation, peer: str = "client", local: str = "server") -> list[str]:
@@ -27,6 +33,32 @@ def ladder(conversation: Conversation, peer: str = "client", local: str = "serve
         left = len(rungs) - _FIRST - _LAST
         rungs = [*rungs[:_FIRST], f"{'':12}... {left} more ...", *rungs[-_LAST:]]
     return rungs
+
+
+def lessons(conversation: Conversation) -> list[str]:
+    """What there is to notice in it, in words."""
+    dissector = dissectorFor(conversation.service, conversation.detail, conversation.transport)
+    noticing = Noticing(conversation.transport == "udp")
+    found = [
+        notice.text
+        for event in conversation.events
+        for notice in noticing.happened(event, _became(event, dissector) if dissector is not None else ())
+    ]
+    return found[:_MOST_LESSONS]
+
+
+def _became(event: Event, dissector: Dissector) -> Sequence[Field]:
+    """What became clear with an event."""
+    match event.what:
+        case Happening.RECEIVED:
+            return dissector.received(event.data, event.size - len(event.data))
+        case Happening.WRITTEN:
+            return dissector.written(event.data, event.size - len(event.data))
+        case Happening.PEER_ENDED:
+            return dissector.receivedEnd()
+        case Happening.CLOSED:
+            return [*dissector.receivedEnd(), *dissector.writtenEnd()]
+    return ()
 
 
 def _rung(event: Event, conversation: Conversation, peer: str, local: str) -> str:

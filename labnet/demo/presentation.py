@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from labnet.demo.demonstration import Demonstration, Measured, Report
-from labnet.demo.ladder import ladder
+from labnet.demo.ladder import ladder, lessons
 
 __all__ = ["introduced", "listed", "presented"]
 
@@ -68,6 +68,7 @@ class _Page:
         if failing is not None:
             yield from self._heading("What went over the wire")
             yield from self._rungs(failing, report)
+            yield from self._lessons(failing)
         curing = next((row for row in seen if row.cure), None)
         if curing is not None:
             yield from self._heading("With the cure")
@@ -117,6 +118,15 @@ class _Page:
             indent = " " * 13
             for line in textwrap.wrap(f"what came of it: {row.mishap}", self._width - len(indent)):
                 yield indent + self._styled(line, _RED)
+
+    def _lessons(self, row: Measured) -> Iterator[str]:
+        assert row.shown is not None
+        for number, lesson in enumerate(lessons(row.shown)):
+            if not number:
+                yield ""
+            yield from textwrap.wrap(
+                lesson, self._width, initial_indent="  * ", subsequent_indent="    ", break_on_hyphens=False
+            )
 
     def _code(self, functions: Sequence[Callable[..., object]]) -> Iterator[str]:
         for number, function in enumerate(functions):

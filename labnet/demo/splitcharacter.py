@@ -40,7 +40,7 @@ def cured(server: socket.socket) -> str:
 
 async def run(stage: Stage, tries: int) -> Report:
     echo = EchoFactory(stage.reactor, lambda: Pieces(Style.RAW), limits=Limits(grace=0.1))
-    quiet, broken = await stage.serving(echo), await stage.serving(echo, FAULTS)
+    quiet, broken = [await stage.serving(echo, faults, "raw") for faults in ("", FAULTS)]
     return Report(
         (
             await stage.tried("decode each piece, a network that does nothing", tries, quiet, naive, TEXT),

@@ -64,11 +64,15 @@ class Stage:
         self.seed = seed
         self._ending: list[Callable[[], Coroutine[Any, Any, object]]] = []
 
-    async def serving(self, factory: ServiceFactory, faults: str = "") -> Place:
-        """One of our own servers, whose wire is recorded and broken."""
+    async def serving(self, factory: ServiceFactory, faults: str = "", detail: str = "") -> Place:
+        """
+        One of our own servers, whose wire is recorded and broken.
+
+        @param detail: which kind of it, for what is said about its messages.
+        """
         trace = Trace()
         layers = Layers(trace=trace, faults=FaultSwitch(self.faults(faults)))
-        around = layers.around(cast(IProtocolFactory, factory), self.reactor, factory.service)
+        around = layers.around(cast(IProtocolFactory, factory), self.reactor, factory.service, detail)
         endpoint = TCP4ServerEndpoint(self.reactor, 0, interface=LOOPBACK)
         port = await endpoint.listen(around)
 

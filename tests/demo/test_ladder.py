@@ -9,7 +9,7 @@ import re
 from labnet.demo import onerecv
 from labnet.demo.clienttap import DEMONSTRATIONS
 from labnet.demo.demonstration import Measured, Report
-from labnet.demo.ladder import ladder
+from labnet.demo.ladder import ladder, lessons
 from labnet.demo.presentation import introduced, listed, presented
 from labnet.net.trace import Conversation, Happening, Trace
 
@@ -45,6 +45,20 @@ def test_rungs() -> None:
         f'   100.0 ms  browser ◀── 100 ── server  "{"x" * 40}" ...',
         "   200.0 ms  browser ── FIN ──▶ server",
     ]
+
+
+def test_whatThereIsToNotice() -> None:
+    """In words, of messages where the service is known; a few sentences are enough."""
+    trace = Trace()
+    recorded = trace.begin("calculator", "struct9", "tcp", HERE, THERE, 100.0)
+    trace.add(recorded, Happening.RECEIVED, 100.0, bytes.fromhex("0c000000220000002b"))
+    for at, piece in ((100.1, bytes.fromhex("2e000000")), (100.2, bytes.fromhex("0000000052"))):
+        trace.add(recorded, Happening.WRITTEN, at, piece)
+    assert any(sentence.startswith("Reply 1 left in 2 writes") for sentence in lessons(recorded))
+    cut = [
+        (number / 10, Happening.WRITTEN, bytes([byte]), "") for number, byte in enumerate("ű".encode() * 9)
+    ]
+    assert 0 < len(lessons(conversation(*cut))) <= 4
 
 
 def test_whatAPeerWroteDoesNothingToTheTerminal() -> None:
