@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import signal
 from threading import get_ident, main_thread
+from time import perf_counter
 from types import FrameType
 
 __all__ = ["SearchTime", "TooSlow"]
@@ -27,6 +28,11 @@ class TooSlow(Exception):
 class _Interrupted(Exception):
     """Raised in the middle of a search."""
 
+
+#: Seconds that any search may take besides, for those around it take as much.
+_UNCOUNTED = 5e-6
+#: Seconds of a tick, which the timers of a system count; 4 ms is usual.
+_TICK = 4e-3
 
 #: Whether a search is under way: a signal that comes late must not end anything else.
 _searching = False
@@ -83,6 +89,7 @@ class SearchTime:
             return expression.search(data, start)
         if self._left <= 0:
             raise TooSlow
+        began = perf_counter()
         try:
             try:
                 _searching = True
@@ -91,8 +98,22 @@ class SearchTime:
             finally:
                 _searching = False
         except _Interrupted:
+            self._left = 0.0
             raise TooSlow from None
         finally:
             # Twice, for the signal may come just before the first time; there is only one.
             _searching = False
-            self._left = signal.setitimer(signal.ITIMER_VIRTUAL, 0)[0]
+            left = signal.setitimer(signal.ITIMER_VIRTUAL, 0)[0]
+            self._charge(perf_counter() - began, self._left - left)
+
+    def _charge(self, lasted: float, counted: float) -> None:
+        """
+        Take off what a search has used.
+
+        @param lasted: seconds by the clock, in which others may have had the processor.
+        @param counted: seconds by the timer, which is no finer than a tick: a shorter search is none to it.
+        """
+        if lasted < _TICK:
+            self._left -= max(0.0, lasted - _UNCOUNTED)
+        else:
+            self._left -= max(_TICK, counted)

@@ -49,6 +49,19 @@ def test_whoHasNoTimeLeftGetsMore() -> None:
         time.search(CATASTROPHE, CONTENT, 0)
 
 
+def test_manyShortSearchesAddUp() -> None:
+    """What each takes is charged, though no timer of the system is as fine as that."""
+    time = SearchTime(0.02)
+    short = b"a" * 15
+
+    def search() -> None:
+        for _ in range(1_000):
+            time.search(CATASTROPHE, short, 0)
+
+    with pytest.raises(TooSlow):
+        search()
+
+
 def test_aLateSignalEndsNothing() -> None:
     """The signal means something only while a search is under way."""
     assert SearchTime(1.0).search(CATASTROPHE, b"ab", 0)
