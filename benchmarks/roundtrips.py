@@ -21,11 +21,11 @@ CLIENTS = 64
 TITLES = {socket.SOCK_STREAM: "TCP", socket.SOCK_DGRAM: "UDP"}
 
 
-def load(kind: socket.SocketKind, port: int, message: bytes, seconds: float) -> int:
+def load(kind: socket.SocketKind, port: int, message: bytes, seconds: float, clients: int = CLIENTS) -> int:
     """How many round trips there were."""
     poller = select.epoll()
     sockets = {}
-    for _ in range(CLIENTS):
+    for _ in range(clients):
         client = socket.socket(socket.AF_INET, kind)
         client.connect(("127.0.0.1", port))
         if kind is socket.SOCK_STREAM:
