@@ -11,6 +11,8 @@ import pytest
 
 import labnet
 from labnet.catalogue import CATALOGUE
+from labnet.check import clienttap as check
+from labnet.check.mistakes import Mistake
 from labnet.lab.config import Arity
 from labnet.lab.tap import grammarOf
 from labnet.net.options import ServerOptions
@@ -18,6 +20,7 @@ from labnet.net.outcome import ExitStatus
 from tests.documents import ROOT, blocks, links
 
 README = ROOT / "README.md"
+CHECK = ROOT.joinpath("docs", "check.md").read_text("utf-8")
 RUNNING = ROOT / "docs" / "running.md"
 DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
 CI = ROOT.joinpath(".ci", "run").read_text("utf-8")
@@ -86,6 +89,19 @@ def test_theCommonOptionsAreAllInTheirTable() -> None:
 def test_everyExitStatusIsInItsTable() -> None:
     table = ROOT.joinpath("docs", "clients.md").read_text("utf-8").partition("## Exit statuses")[2]
     assert [int(row) for row in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == list(ExitStatus)
+
+
+def test_everyMistakeOfTheExaminerIsInItsTable() -> None:
+    table = CHECK.partition("<!-- mistakes -->\n")[2].partition("<!-- end -->")[0]
+    rows = [f"| `{mistake.id}` | {mistake.sentence} |" for mistake in Mistake]
+    assert table.splitlines()[2:] == rows
+
+
+def test_everyOptionOfTheExaminerIsInItsTable() -> None:
+    table = CHECK.partition("## Options")[2].partition("##")[0]
+    named = set(re.findall(r"`--([\w-]+)", "".join(row.split("|")[1] for row in table.splitlines() if row)))
+    options = {option.rstrip("=") for option in check.Options().longOpt} - {"help", "version"}
+    assert named == options
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

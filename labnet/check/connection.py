@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from itertools import pairwise
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -22,8 +21,9 @@ from labnet.check.expectation import Expectation, Mismatch, exactly
 from labnet.check.mistakes import Mistake
 from labnet.check.stage import Stage
 from labnet.check.unread import Progress, progress
+from labnet.testing.segmentation import cutAt, inPieces
 
-__all__ = ["Connection", "cut"]
+__all__ = ["NO_SIGNS", "Connection"]
 
 #: Bytes that are kept of what a program sends and nobody has asked for yet.
 _MOST_KEPT = 8 * 2**20
@@ -31,19 +31,6 @@ _MOST_KEPT = 8 * 2**20
 _LOOK = 0.0005
 
 NO_SIGNS: Mapping[Kind | bytes, Mistake] = {}
-
-
-def cut(data: bytes, pieces: int | None = None, cuts: Iterable[int] = ()) -> list[bytes]:
-    """
-    Data in pieces.
-
-    @param pieces: bytes of each piece.
-    @param cuts: or the offsets at which it is cut; what is outside, or comes twice, cuts nothing.
-    """
-    if pieces is not None:
-        return [data[at : at + pieces] for at in range(0, len(data), pieces)]
-    places = [0, *sorted({at for at in cuts if 0 < at < len(data)}), len(data)]
-    return [data[at:end] for at, end in pairwise(places)]
 
 
 @implementer(IHalfCloseableProtocol)
@@ -79,7 +66,9 @@ class Connection(Protocol):
         self._say("program", "sends", data)
         self._came += data
         if len(self._came) > _MOST_KEPT:
+            # Whatever is waited for: no more of it is taken.
             self._flooded = True
+            self.ended = Kind.RESET
             self.reset()
         self._stage.changed()
 
@@ -110,9 +99,10 @@ class Connection(Protocol):
         @param pieces: bytes of each piece.
         @param cuts: or the offsets at which it is cut.
         """
-        whole = cut(b"".join(messages), pieces, cuts)
+        data = b"".join(messages)
+        whole = inPieces(data, pieces) if pieces else cutAt(data, cuts)
         if len(whole) > 1:
-            self._say("examiner", f"sends, in {len(whole)} pieces,", b"".join(messages))
+            self._say("examiner", f"sends, in {len(whole)} pieces,", data)
         for piece in whole:
             if self._closed:
                 return

@@ -66,8 +66,8 @@ def rows(exhibit: Exhibit) -> list[Row]:
     last = (exhibit.offset // WIDTH + _AROUND + 1) * WIDTH
     found: list[Row] = []
     for label, data in (("expected", exhibit.expected), ("came", exhibit.came)):
-        places = range(first, min(last, max(len(data), 1)), WIDTH) or range(first, first + 1, WIDTH)
-        for offset in places:
+        # A byte that is missing may be the first of a row of its own.
+        for offset in range(first, min(last, max(len(data), exhibit.offset + 1)), WIDTH):
             part = data[offset : min(offset + WIDTH, last)]
             at = exhibit.offset - offset
             inside = 0 <= at < WIDTH and at <= len(part)

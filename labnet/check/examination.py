@@ -30,8 +30,9 @@ from labnet.net.outcome import ClientError, ExitStatus
 
 __all__ = ["Planned", "Settings", "examine"]
 
-#: Seconds in which a program that broke a connection off may also end, with its last words.
-_LAST_WORDS = 1.0
+#: Seconds in which a program that broke a connection off may also end, with its last words; and that it may
+#: sleep meanwhile.
+_LAST_WORDS, _LAST_SLEEP = 1.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,9 @@ class _Attempt:
         """What the program still says, if it is about to end."""
         program = self.stage.program
         if program is not None:
-            await self.stage.until(lambda: program.over or not program.running, limit=_LAST_WORDS)
+            await self.stage.until(
+                lambda: program.over or not program.running, limit=_LAST_WORDS, idle=_LAST_SLEEP
+            )
             self.output = program.tail()
             self._gone = not program.running
 

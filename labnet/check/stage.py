@@ -109,6 +109,7 @@ class Stage:
         *,
         limit: float | None = None,
         asleep: bool = True,
+        idle: float | None = None,
         look: float = _LOOK,
     ) -> bool:
         """
@@ -117,10 +118,12 @@ class Stage:
         @param limit: seconds; L{Limits.wait} if not given.
         @param asleep: whether a program that sleeps ends the wait earlier: not where it may be waiting for
             a time of its own.
+        @param idle: seconds of its sleep that do it; L{Limits.idle} if not given.
         @param look: seconds after which it is looked at even if nothing has happened that we are told of.
         @return: whether it holds.
         """
         limit = self.limits.wait if limit is None else limit
+        idle = self.limits.idle if idle is None else idle
         startedAt = quietAt = self.reactor.seconds()
         before: tuple[int, object] = (-1, None)
         looks = quietLooks = 0
@@ -135,7 +138,7 @@ class Stage:
                     before, quietAt, quietLooks = (self._changes, doing), now, 0
                 quietLooks += 1
                 late = now - startedAt >= limit and looks >= _LEAST_LOOKS
-                hung = now - quietAt >= self.limits.idle and quietLooks > _LEAST_LOOKS
+                hung = now - quietAt >= idle and quietLooks > _LEAST_LOOKS
                 if (late or hung) and not condition():
                     return False
         return True

@@ -175,7 +175,7 @@ def stepLine(step: Step) -> str:
         return f"... {step.what}"
     said = f": {hexadecimal(step.data, 24)}" if step.data else ""
     size = f" {counted(step.size, 'byte')}" if step.size else ""
-    return f"the {step.who} {step.what}{size}{said}"
+    return f"the {plain(step.who)} {plain(step.what)}{size}{said}"
 
 
 def mending(verdict: Verdict) -> list[str]:
