@@ -202,9 +202,9 @@ class Tags(HTMLParser):
 
 
 ALLOWED = {
-    "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "strong", "span", "meter", "ol",
-    "li", "a", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "dl", "dt", "dd", "div", "mark",
-    "code", "pre",
+    "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "strong", "span", "meter", "a", "ol",
+    "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "dl", "dt", "dd", "div", "mark",
+    "li", "code", "pre",
 }  # fmt: skip
 EVIL = "<script>alert(1)</script>\x1b[2J\0]]>&\ud800\ufffe\u202e\"'--><!--\r\n"
 
