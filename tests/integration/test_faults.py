@@ -38,11 +38,11 @@ def datagrams(port: int) -> socket.socket:
 
 def test_aServerOfOursThatBreaksItsNetwork(tmp_path: Path) -> None:
     """Pieces, halves, resets and lost datagrams, and a line in the log that does it again."""
-    line = "tcp out: cut/80ms@3; on=#2 reset@5; udp in: drop=#2"
+    line = "tcp out: cut/300ms@3; on=#2 reset@5; udp in: drop=#2"
     with Twistd(
         tmp_path, "labnet-echo", "--listen", "raw=tcp:0", "--listen", "raw=udp:0", "--faults", line
     ) as echo:
-        assert echo.waitFor(r"echo: faults seed=\d+; tcp out: cut/80ms@3")
+        assert echo.waitFor(r"echo: faults seed=\d+; tcp out: cut/300ms@3")
         port = echo.port("echo (raw)")
         with connected(port) as client:
             client.sendall(b"hello")
@@ -78,7 +78,7 @@ def test_theRelayInFrontOfSomebodysServer(tmp_path: Path) -> None:
     server = threading.Thread(target=serve, daemon=True)
     server.start()
     to = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
-    faults = "in: cut=4/80ms; out: merge=100/50ms"
+    faults = "in: cut=4/300ms; out: merge=100/50ms"
     with Twistd(tmp_path, "labnet-relay", "--listen", "tcp:0", "--to", to, "--faults", faults) as relay:
         with connected(relay.port("relay")) as client:
             client.sendall(b"question")
