@@ -38,6 +38,7 @@ PURE = {
     "arithmetic",
     "body",
     "capture",
+    "calculations",
     "catalogue",
     "certificates",
     "charsets",

@@ -19,7 +19,7 @@ def answer(a, b, op):
 def serve(client):
     """Reads everything that is there before it works on it."""
     requests = b""
-    client.settimeout(0.02)
+    client.settimeout(0.06)
     with client:
         while True:
             try:
