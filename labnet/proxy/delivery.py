@@ -87,16 +87,23 @@ class Held(Delivery):
 
     @param memory: bytes to hold in memory.
     @param most: bytes to hold in all; what is more can not be looked at.
+    @param free: bytes of the disk that have to stay free.
     """
 
     def __init__(
-        self, recipient: Recipient, inspector: Inspector, rules: tuple[Rule, ...], memory: int, most: int
+        self,
+        recipient: Recipient,
+        inspector: Inspector,
+        rules: tuple[Rule, ...],
+        memory: int,
+        most: int,
+        free: int = 0,
     ) -> None:
         self._recipient = recipient
         self._inspector = inspector
         self._rules = rules
         self._most = most
-        self._spool = Spool(memory)
+        self._spool = Spool(memory, free)
 
     @property
     def spooled(self) -> int:

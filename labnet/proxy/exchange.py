@@ -358,7 +358,7 @@ class Exchange:
             return Cut(self, inspector, self._rules, None if stream else holding.memory)
         if not isinstance(body, LengthBody):
             self.heldSince = self._clock.seconds()
-        return Held(self, inspector, self._rules, holding.memory, holding.disk)
+        return Held(self, inspector, self._rules, holding.memory, holding.disk, holding.free)
 
     def heldTooLong(self) -> None:
         """The response that is held may have no end."""

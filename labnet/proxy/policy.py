@@ -104,6 +104,7 @@ class Holding:
 
     @ivar memory: in memory; what is more goes into a temporary file.
     @ivar disk: in all; what is more is uninspectable.
+    @ivar free: of the disk, that have to stay free for whoever else uses it; 0 for none.
     @ivar seconds: for how long, if the body does not say how long it is; one that has not ended then is
         uninspectable. C{0} means "no limit".
     """
@@ -111,6 +112,7 @@ class Holding:
     memory: int = 2**20
     disk: int = 2**30
     seconds: float = 60.0
+    free: int = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ Where a body waits until it has been looked at: in memory first, then in a tempo
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
-from errno import EIO
+from errno import EIO, ENOSPC
 from typing import BinaryIO, cast
 
 __all__ = ["Spool"]
@@ -21,11 +22,13 @@ class Spool:
     Holds a body. Where the disk fails, it still holds all that it was given.
 
     @param memory: bytes to keep in memory; with one more, everything goes into a file without a name.
+    @param free: bytes of the disk that have to stay free, for whoever else uses it; 0 for none.
     @ivar size: bytes held.
     """
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, free: int = 0) -> None:
         self._memory = memory
+        self._free = free
         self._pieces: list[bytes] = []
         self._file: BinaryIO | None = None
         self._onDisk = 0
@@ -62,6 +65,8 @@ class Spool:
             self._file = cast(BinaryIO, tempfile.TemporaryFile(buffering=0, prefix="labnet-"))  # noqa: SIM115
         waiting = memoryview(self.content())
         try:
+            if self._free and _freeFor(self._file) < len(waiting) + self._free:
+                raise OSError(ENOSPC, "too little of the disk is free")
             while waiting:
                 written = self._file.write(waiting)
                 self._onDisk += written
@@ -98,3 +103,9 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _freeFor(file: BinaryIO) -> int:
+    """How many bytes of its disk are free for this user."""
+    disk = os.fstatvfs(file.fileno())
+    return disk.f_bavail * disk.f_frsize

@@ -73,6 +73,8 @@ class Options(JournalOptions, RuleOptions, AccessOptions, WorkerOptions):
          number(int, "hold-memory", 0)],
         ["hold-disk", None, 2**30, "Bytes of one body held in all, in memory or in a temporary file.",
          number(int, "hold-disk", 0)],
+        ["hold-free", None, 64 * 2**20, "Bytes of the disk that stay free when bodies are held; 0: none.",
+         number(int, "hold-free", 0)],
         ["hold-time", None, 60.0, "Seconds that a body is held that does not say how long it is; 0: no "
          "limit.", number(float, "hold-time", 0.0)],
         ["max-decoded", None, 2**30, "Bytes of one decoded body; 0: no limit.",
@@ -211,7 +213,10 @@ class Options(JournalOptions, RuleOptions, AccessOptions, WorkerOptions):
             errorPage=ruling.errorPage,
             course404=bool(self["course-404"] or (self.target is not None and not self["block-page"])),
             holding=Holding(
-                self["hold-memory"], max(self["hold-memory"], self["hold-disk"]), self["hold-time"]
+                memory=self["hold-memory"],
+                disk=max(self["hold-memory"], self["hold-disk"]),
+                seconds=self["hold-time"],
+                free=self["hold-free"],
             ),
             decoding=DecodingLimits(self["max-decoded"], self["max-ratio"]),
             heads=HeadLimits(self["max-head"], self["max-target"], self["max-fields"]),

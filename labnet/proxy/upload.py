@@ -178,7 +178,7 @@ class HeldUpload(Upload):
             self.inspector = MeasuredInspector(rules, codings, policy.decoding, types)
         self._rules = rules
         self._most = policy.holding.disk
-        self._spool = Spool(policy.holding.memory)
+        self._spool = Spool(policy.holding.memory, policy.holding.free)
         self._pump: Pump | None = None
 
     @property

@@ -5,9 +5,11 @@ Holding a body in memory and on disk.
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -127,6 +129,20 @@ def test_aDiskThatIsFull(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
     assert b"".join(spool.pieces()) == given
     spool.close()
     assert disk.closed
+
+
+def test_someOfTheDiskStaysFree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else uses it is not to suffer; what has come is held all the same."""
+    free = 1_000
+    monkeypatch.setattr(
+        os, "fstatvfs", lambda descriptor: SimpleNamespace(f_bavail=free - spool.sizeOnDisk, f_frsize=1)
+    )
+    spool = Spool(4, free=900)
+    spool.write(b"x" * 100)
+    with pytest.raises(OSError, match="too little of the disk is free"):
+        spool.write(b"y")
+    assert b"".join(spool.pieces()) == b"x" * 100 + b"y"
+    spool.close()
 
 
 def test_noFileCanBeMade(monkeypatch: pytest.MonkeyPatch) -> None:

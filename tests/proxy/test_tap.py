@@ -15,7 +15,7 @@ from labnet.authority.store import saveAuthority
 from labnet.net.service import StreamListener, listeners
 from labnet.proxy.factory import ProxyFactory
 from labnet.proxy.pages import BLOCK_PAGE, Page
-from labnet.proxy.policy import DEFAULT_RULE, Uninspectable
+from labnet.proxy.policy import DEFAULT_RULE, Holding, Uninspectable
 from labnet.proxy.rules import Rule
 from labnet.proxy.tap import Options, makeService
 from labnet.proxy.target import Origin
@@ -136,10 +136,12 @@ def test_theLimitsReachThePolicy() -> None:
             "WebSocket",
             "--hold-time",
             "8",
+            "--hold-free",
+            "6",
         ],
     )
     policy = options.policy
-    assert (policy.holding.memory, policy.holding.disk, policy.holding.seconds) == (10, 10, 8.0)
+    assert policy.holding == Holding(memory=10, disk=10, seconds=8.0, free=6)
     assert (policy.decoding.size, policy.decoding.ratio) == (7, 3.0)
     assert policy.mostRequestBody == 9
     assert (policy.heads.size, policy.heads.target, policy.heads.fields) == (200, 20, 2)
