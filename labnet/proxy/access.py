@@ -156,7 +156,7 @@ class Access:
         """
         tunnels = len(self._tunnels) if self._tunnelsOfAll is None else self._tunnelsOfAll.value
         if self._mostTunnels and tunnels >= self._mostTunnels:
-            raise Refused(f"{tunnels} tunnels are open already", 503, (b"Retry-After", b"5"))
+            raise Refused("there are too many tunnels", 503, (b"Retry-After", b"5"))
         self._tunnels.add(connection)
         if self._tunnelsOfAll is not None:
             self._tunnelsOfAll.add(+1)
