@@ -218,6 +218,7 @@ class Faults:
 
         @raise BadFaults: it is mistaken.
         """
+        # It makes what is defined here.
         from labnet.net.faultline import parse
 
         return parse(text)

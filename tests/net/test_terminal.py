@@ -5,12 +5,13 @@ Tables and bars, with and without C{rich}, at a terminal and elsewhere.
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
 from labnet.net import terminal
 from labnet.net.outcome import ClientError, ExitStatus
-from labnet.net.terminal import Progress, tabulated
+from labnet.net.terminal import Progress, highlighted, tabulated
 
 ROWS = [
     ("gethostbyname", "localhost", "1.5 ms"),
@@ -73,3 +74,17 @@ def test_aBarIsForPeople() -> None:
     assert pipe.getvalue() == ""
     assert "ports [red]" in person.getvalue()
     assert "10/10" in person.getvalue()
+
+
+CODE = 'def f(size: int) -> bytes:\n    return b"[bold]" * size  # A comment.\n'
+
+
+def test_codeKeepsItsTextUnderItsColours() -> None:
+    coloured = highlighted(CODE)
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).splitlines() == CODE.splitlines()
+
+
+@pytest.mark.usefixtures("withoutRich")
+def test_withoutRichCodeIsAsItIs() -> None:
+    assert highlighted(CODE) == CODE
