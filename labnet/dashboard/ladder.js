@@ -4,6 +4,7 @@ const Ladder = (() => {
   const { by, make, counted, size, duration, clock } = Words;
   const SILENCE = 0.2;    // seconds from which a pause is pointed out
   const MOST = 2000;      // rungs that are shown
+  const LONG = 200;       // rungs
   const FIRST = 128;      // bytes of a piece that are shown at first
   const HUES = 6;
   const WIDE = 640;       // pixels from which a line has 16 bytes; else 8
@@ -166,6 +167,8 @@ const Ladder = (() => {
     rungs.set(rung.n, item);
     list.append(item);
     if (rungs.size > MOST) forget();
+    // Beyond that what is not seen is not laid out, though screen readers then hear of it later, too.
+    list.classList.toggle("long", rungs.size > LONG);
   };
 
   // A conversation that goes on and on: what is not kept any more goes here, too.
@@ -256,6 +259,7 @@ const Ladder = (() => {
     rungs = new Map();
     by("notices").querySelector("ul").replaceChildren();
     by("rungs").replaceChildren();
+    by("rungs").classList.remove("long");
   };
 
   new ResizeObserver(([{ contentRect: { width } }]) => {
