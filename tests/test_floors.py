@@ -160,6 +160,7 @@ CONNECTED = {
     "measuring",
     "onerecv",
     "operations",
+    "origin",
     "outbound",
     "output",
     "panels",

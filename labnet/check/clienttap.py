@@ -67,6 +67,8 @@ class Options(CommandOptions):
         ["server", "s", None, "The server, tcp:HOST:PORT or udp:HOST:PORT; port 0 for a free one."],
         ["port", "p", 0, "With --client: where we listen, for a client with a fixed port; 0 for free ones.",
          number(int, "port", 0, 65_535)],
+        ["origin", None, None, "Of a server that stands between: where we are behind it, HOST:PORT; "
+         "a free port if not given."],
         ["transport", None, None, "With --client: tcp or udp.", choice("transport", ("tcp", "udp"))],
         ["variant", "v", None, "Which kind of the service: a calculator's profile, an echo's style."],
         ["profile", None, None, "The same as --variant."],
@@ -103,6 +105,7 @@ class Options(CommandOptions):
         self.transport = "tcp"
         self.variant = ""
         self.address = (LOOPBACK, 0)
+        self.origin: tuple[str, tuple[str, int]] | None = None
         self.file = ContractFile()
         self.plan: tuple[Planned, ...] = ()
         self.seed = 0
@@ -145,6 +148,7 @@ class Options(CommandOptions):
         self._parseVariant(self.contract)
         self._parseWhere(self.contract)
         self._parseCommand()
+        self._parseOrigin(self.contract)
         if self["output"] is not None and not Path(self["output"]).absolute().parent.is_dir():
             raise UsageError(f"--output: {self['output']}: there is no such folder")
         self.seed = self["seed"] if self["seed"] is not None else secrets.randbelow(10**6)
@@ -209,6 +213,29 @@ class Options(CommandOptions):
             except OSError as error:
                 raise UsageError(f"--input: {self['input']}: {error.strerror}") from error
 
+    def _parseOrigin(self, contract: Contract) -> None:
+        """Where we are behind a server that stands between, and whether it can know."""
+        transport = contract.origins.get(self.variant) if self.side is Side.SERVER else None
+        given = self["origin"]
+        if transport is None:
+            if given is not None:
+                raise UsageError("--origin: nothing is behind this one")
+            return
+        host, port = LOOPBACK, "0"
+        if given is not None:
+            host, _, port = given.rpartition(":")
+            host = host.strip("[]")
+            if (
+                not host
+                or not isHost(host)
+                or not (port.isascii() and port.isdigit() and int(port[:6]) <= 65_535)
+            ):
+                raise UsageError(f"--origin: {given!r} is not of the form HOST:PORT")
+        told = self.variant in contract.named or any("{origin" in word for word in self.command)
+        if not told and not int(port) and not self["list"]:
+            raise UsageError("where does it connect to? {origin} in the command, or --origin HOST:PORT")
+        self.origin = transport, (host, int(port))
+
     def _readContractFile(self) -> ContractFile:
         if self["contract"] is None:
             return ContractFile()
@@ -268,6 +295,7 @@ class Options(CommandOptions):
             self.variant,
             self.address,
             self.command,
+            self.origin,
             self.typed,
             self.seed,
             self["again"],

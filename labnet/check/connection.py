@@ -44,7 +44,7 @@ class Connection(Protocol):
 
     transport: ITCPTransport
 
-    def __init__(self, stage: Stage, number: int = 0) -> None:
+    def __init__(self, stage: Stage, number: int | str = 0) -> None:
         self._stage = stage
         self._number = number
         self._came = bytearray()

@@ -20,6 +20,7 @@ from labnet.check.datagrams import Datagrams
 from labnet.check.evidence import Failed, Kind
 from labnet.check.host import Host, filledIn, freePort
 from labnet.check.mistakes import Mistake
+from labnet.check.origin import Origin
 from labnet.check.program import Bounds, Program
 from labnet.check.scenario import Scenario, Side, Topic
 from labnet.check.server import Server
@@ -50,6 +51,8 @@ class Settings:
 
     @ivar address: of a server: host and port, 0 for a free one with a C{command}; for a client, where we
         listen.
+    @ivar origin: the transport to what is behind a server that stands between, and where we listen for
+        it; port 0 for a free one.
     @ivar command: starts the client, or the server if it does not run already.
     @ivar typed: what is typed into a client's standard input; L{None} leaves that to the scenario.
     @ivar again: how often a scenario that has failed is run again.
@@ -61,6 +64,7 @@ class Settings:
     variant: str = ""
     address: tuple[str, int] = (LOOPBACK, 0)
     command: tuple[str, ...] = ()
+    origin: tuple[str, tuple[str, int]] | None = None
     typed: bytes | None = None
     seed: int = 0
     again: int = 1
@@ -130,6 +134,13 @@ class _Attempt:
         return self.failed.mistake or scenario.mistake or exceeded or crash
 
 
+def _originOf(reactor: Any, settings: Settings) -> Origin | None:
+    if settings.origin is None:
+        return None
+    transport, (host, port) = settings.origin
+    return Origin(reactor, transport, (host, port or freePort(host, transport)))
+
+
 class _Examination:
     """The scenarios of one examination, one after the other or several at once."""
 
@@ -138,7 +149,11 @@ class _Examination:
     def __init__(self, reactor: Any, settings: Settings) -> None:
         self._reactor = reactor
         self._settings = settings
-        self._host = Host(reactor, settings.address, settings.transport, settings.command, settings.bounds)
+        self._origin = _originOf(reactor, settings)
+        self._host = Host(
+            reactor, settings.address, settings.transport, settings.command, settings.bounds,
+            {} if self._origin is None else self._origin.places,
+        )  # fmt: skip
 
     async def find(self, planned: Planned) -> Finding:
         """Run a scenario, and once more if it fails."""
@@ -190,7 +205,13 @@ class _Examination:
 
     async def _run(self, attempt: _Attempt, scenario: Scenario) -> None:
         if self._settings.side is Side.SERVER:
-            await attempt.play(self._playServer(attempt.stage, scenario))
+            if self._origin is not None:
+                self._origin.listen(attempt.stage)
+            try:
+                await attempt.play(self._playServer(attempt.stage, scenario))
+            finally:
+                if self._origin is not None:
+                    await self._origin.close()
             if attempt.failed is None and not await self._host.listens(attempt.stage):
                 attempt.failed = Failed(
                     Kind.GONE, "that the server goes on", "it does not listen any more", None,
@@ -208,7 +229,7 @@ class _Examination:
         await host.ready(stage)
         server = Server(
             self._reactor, stage, host.address, settings.transport, settings.variant,
-            lambda: Deferred.fromCoroutine(host.again(stage)),
+            lambda: Deferred.fromCoroutine(host.again(stage)), self._origin,
         )  # fmt: skip
         await scenario.play(server)
 

@@ -6,7 +6,7 @@ has died.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -50,6 +50,7 @@ class Host:
     @param address: host and port; port 0, with a command, for a free one that is put in the place of
         C{{port}}.
     @param command: starts it; empty if it runs already.
+    @param places: what else is put into the command, as C{{host}} and C{{port}} are.
     @ivar program: the program, once it has been started.
     """
 
@@ -60,12 +61,14 @@ class Host:
         transport: str,
         command: Sequence[str] = (),
         bounds: Bounds = Bounds(),
+        places: Mapping[str, object] | None = None,
     ) -> None:
         self._reactor = reactor
         self._given = address
         self._transport = transport
         self._command = tuple(command)
         self._bounds = bounds
+        self._places = dict(places or {})
         self.address = address
         self.program: Program | None = None
 
@@ -92,7 +95,7 @@ class Host:
             raise ClientError(
                 f"something listens on port {self.address[1]} already", ExitStatus.ANSWERED_ERROR
             )
-        words = filledIn(self._command, host=host, port=self.address[1])
+        words = filledIn(self._command, **self._places, host=host, port=self.address[1])
         program = self.program = stage.program = Program(words, stage.changed, self._bounds)
         program.start(self._reactor)
         await self._untilItListens(program, stage)

@@ -6,7 +6,7 @@ find.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -105,12 +105,26 @@ class Contract:
         Empty when there is only one.
     @param interactive: whether the scenarios type into clients themselves. If not, a client's standard
         input ends at once, unless C{--input} has something for it.
+    @param origins: for a service that stands between, the transport to what is behind it, for each variant;
+        C{server.origin} is that.
+    @param named: the variants in which clients say where that is. In the others the command says it, as
+        C{{origin}}.
     """
 
-    def __init__(self, service: str, variants: tuple[str, ...] = (), *, interactive: bool = False) -> None:
+    def __init__(
+        self,
+        service: str,
+        variants: tuple[str, ...] = (),
+        *,
+        interactive: bool = False,
+        origins: Mapping[str, str] | None = None,
+        named: Collection[str] = (),
+    ) -> None:
         self.service = service
         self.variants = variants
         self.interactive = interactive
+        self.origins = dict(origins or {})
+        self.named = frozenset(named)
         self.scenarios: list[Scenario] = []
 
     def server(

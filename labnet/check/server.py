@@ -16,6 +16,7 @@ from labnet.check.connection import NO_SIGNS, Connection
 from labnet.check.datagrams import Datagrams
 from labnet.check.evidence import Failed, Kind, Signs
 from labnet.check.mistakes import Mistake
+from labnet.check.origin import Origin
 from labnet.check.program import Program
 from labnet.check.stage import Stage
 
@@ -43,6 +44,7 @@ class Server:
 
     @param address: host and port.
     @param restart: ends it and starts it again, where we have started it.
+    @param origin: of a server that stands between.
     @ivar variant: which kind of the service it is: a profile, a style.
     @ivar transport: C{"tcp"} or C{"udp"}.
     @ivar random: the scenario's dice.
@@ -56,6 +58,7 @@ class Server:
         transport: str,
         variant: str,
         restart: Callable[[], Deferred[None]] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self._reactor = reactor
         self._stage = stage
@@ -63,6 +66,7 @@ class Server:
         self.transport = transport
         self.variant = variant
         self._restart = restart
+        self._origin = origin
         self._connections = 0
 
     @property
@@ -74,6 +78,12 @@ class Server:
     def program(self) -> Program | None:
         """The program, if we have started it."""
         return self._stage.program
+
+    @property
+    def origin(self) -> Origin:
+        """Of a server that stands between: where it connects to."""
+        assert self._origin is not None
+        return self._origin
 
     async def connect(self, *, signs: Signs = NO_SIGNS, words: str = "a connection") -> Connection:
         """

@@ -19,6 +19,7 @@ from twisted.internet.task import react
 from labnet.catalogue import Kind, entryFor
 from labnet.check.collection import contractFor
 from labnet.check.examination import Planned, Settings, examine
+from labnet.check.host import filledIn, freePort
 from labnet.check.jsonreport import asObject
 from labnet.check.program import Bounds
 from labnet.check.scenario import Side
@@ -46,12 +47,14 @@ async def examined(reactor: Any, job: dict[str, Any]) -> dict[str, Any]:
         if command or not scenario.restarts
     ]
     service, address = None, ("127.0.0.1", 0)
+    behind = contract.origins.get(variant) if side is Side.SERVER else None
+    origin = (behind, ("127.0.0.1", freePort("127.0.0.1", behind))) if behind else None
     if side is Side.SERVER and not command:
-        service, port = ours(job["service"], transport, variant, job.get("options", []))
+        service, port = ours(job["service"], transport, variant, _filledIn(job.get("options", []), origin))
         address = ("127.0.0.1", port)
     settings = Settings(
-        side, transport, variant, address, command, None if contract.interactive else b"", job["seed"],
-        again=0, atOnce=2, limits=WRONG if job["wrong"] else RIGHT, bounds=BOUNDS,
+        side, transport, variant, address, command, origin, None if contract.interactive else b"",
+        job["seed"], again=0, atOnce=2, limits=WRONG if job["wrong"] else RIGHT, bounds=BOUNDS,
     )  # fmt: skip
     startedAt = reactor.seconds()
     try:
@@ -61,6 +64,11 @@ async def examined(reactor: Any, job: dict[str, Any]) -> dict[str, Any]:
             await service.stopService()
     subject = Subject(job["service"], side, variant, transport, " ".join(command) or "ours", job["seed"])
     return asObject(Verdict(subject, findings, seconds=reactor.seconds() - startedAt))
+
+
+def _filledIn(options: list[str], origin: Any) -> list[str]:
+    """With the place of the origin, for our server that stands between."""
+    return filledIn(options, origin=f"127.0.0.1:{origin[1][1]}") if origin else options
 
 
 def ours(name: str, transport: str, variant: str, extra: list[str]) -> tuple[Any, int]:

@@ -1,0 +1,117 @@
+"""
+The other side of a server that stands between, a proxy or a relay: where it connects to, in the examiner's
+hand.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
+
+from labnet.check.connection import NO_SIGNS, Connection
+from labnet.check.datagrams import Datagrams
+from labnet.check.evidence import Failed, Kind, Signs
+from labnet.check.stage import Stage
+from labnet.net.outcome import ClientError, ExitStatus
+
+__all__ = ["Origin"]
+
+
+class Origin:
+    """
+    The origin of one examination. Each scenario listens anew, on the same port: nobody who comes too late
+    gets into the next one.
+
+    @param transport: C{"tcp"} or C{"udp"}.
+    @param address: where it listens.
+    @ivar address: the same.
+    """
+
+    def __init__(self, reactor: Any, transport: str, address: tuple[str, int]) -> None:
+        self._reactor = reactor
+        self._transport = transport
+        self.address = address
+        self._stage: Stage | None = None
+        self._port: Any = None
+        self._datagrams: Datagrams | None = None
+        self._connections: deque[Connection] = deque()
+        self._number = 0
+
+    # From the examination
+
+    def listen(self, stage: Stage) -> None:
+        """
+        Listen, for one scenario.
+
+        @raise ClientError: somebody else does, there.
+        """
+        self._stage, self._number = stage, 0
+        self._connections.clear()
+        host, port = self.address
+        try:
+            if self._transport == "udp":
+                self._datagrams = Datagrams(stage)
+                self._port = self._reactor.listenUDP(port, self._datagrams, interface=host)
+            else:
+                factory = Factory.forProtocol(self._build)
+                factory.noisy = False
+                self._port = self._reactor.listenTCP(port, factory, interface=host)
+        except CannotListenError as error:
+            raise ClientError(f"the origin: {error}", ExitStatus.UNREACHABLE) from error
+
+    async def close(self) -> None:
+        """Listen no longer."""
+        port, self._port = self._port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
+
+    def _build(self) -> Connection:
+        assert self._stage is not None
+        self._number += 1
+        connection = Connection(self._stage, f"origin, {self._number}")
+        self._connections.append(connection)
+        self._stage.changed()
+        return connection
+
+    # What a scenario does
+
+    @property
+    def authority(self) -> str:
+        """Its host and port, as in a URL."""
+        host, port = self.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def places(self) -> dict[str, object]:
+        """What is put into a command for it: C{{origin}}, C{{origin-host}}, C{{origin-port}}."""
+        host, port = self.address
+        return {"origin": self.authority, "origin-host": host, "origin-port": port}
+
+    @property
+    def datagrams(self) -> Datagrams:
+        """Over UDP, the socket that it asks."""
+        assert self._datagrams is not None
+        return self._datagrams
+
+    async def connects(
+        self, *, words: str = "that it connects to the origin", signs: Signs = NO_SIGNS
+    ) -> Connection:
+        """
+        Over TCP, wait until the server connects.
+
+        @raise Failed: it does not.
+        """
+        assert self._stage is not None
+        if await self._stage.until(lambda: bool(self._connections)):
+            return self._connections.popleft()
+        raise Failed(Kind.SILENCE, words, "it did not", None, signs.get(Kind.SILENCE))
+
+    async def leave(self) -> None:
+        """Go away: until the end of the scenario nobody listens here."""
+        assert self._stage is not None
+        self._stage.note("origin", "listens no longer")
+        await self.close()
