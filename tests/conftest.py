@@ -5,12 +5,17 @@ What every test is given. What every test is held to is in L{labnet.testing.plug
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 from twisted.internet.testing import MemoryReactorClock
 
 from labnet.net import options
 
 #: Named here, too, for environments into which labnet was installed before it was a plugin of pytest.
 pytest_plugins = ["pytester", "labnet.testing.plugin"]
+
+# How long an example takes says nothing on a machine that does other things, too.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

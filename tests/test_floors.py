@@ -180,6 +180,7 @@ CONNECTED = {
     "splitcharacter",
     "splitword",
     "udploop",
+    "tunnelling",
     "upload",
     "upstream",
     "viewers",

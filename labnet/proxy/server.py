@@ -1,27 +1,21 @@
 """
-The proxy's connections to clients: reads requests, answers them in order, and opens tunnels.
+The proxy's connections to clients: reads requests, and answers them in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from labnet.net.connection import ServiceConnection
 from labnet.net.logs import counted
-from labnet.net.splice import Splice
-from labnet.proxy.account import Account
 from labnet.proxy.body import BodyReader, requestBody
 from labnet.proxy.client import OriginConnection
 from labnet.proxy.exchange import Exchange
 from labnet.proxy.forwarding import checkConnection, mostForwards, viaNames
-from labnet.proxy.interception import InterceptedTunnel
 from labnet.proxy.journal import Decision
-from labnet.proxy.outbound import unreachable
 from labnet.proxy.policy import Answer, lastAnswer, refusal
 from labnet.proxy.target import (
     Origin,
@@ -30,8 +24,8 @@ from labnet.proxy.target import (
     routeFixed,
     routeForward,
     routeIntercepted,
-    routeTunnel,
 )
+from labnet.proxy.tunnelling import TunnellingConnection
 from labnet.proxy.wire import (
     BadMessage,
     HeadReader,
@@ -57,20 +51,14 @@ _ORDERLY = frozenset(("answered", "closed", "closed by the peer", "service stopp
 #: What begins so is for another kind of proxy, or for one that listens with TLS.
 _OTHERS = {4: "SOCKS", 5: "SOCKS", 22: "TLS"}
 
-_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
-
-class ProxyConnection(ServiceConnection):
+class ProxyConnection(TunnellingConnection):
     """
     One client. It has one exchange at a time; what it sends ahead waits.
     """
 
-    factory: ProxyFactory
-
     def __init__(self, factory: ProxyFactory) -> None:
-        super().__init__()
-        self.requests = 0
-        self._account = Account(self, factory.journal, factory.clock)
+        super().__init__(factory)
         self._heads: HeadReader | None = None
         self._headSince: float | None = None
         self._head: RequestHead | None = None
@@ -78,8 +66,6 @@ class ProxyConnection(ServiceConnection):
         self._bodySize = 0
         self._exchange: Exchange | None = None
         self._fast: FastExchange | None = None
-        self._splice: Splice | None = None
-        self._intercepted: InterceptedTunnel | None = None
         self._ahead = b""
         self._advancing = False
         self._admission: Deferred[str] | None = None
@@ -89,32 +75,8 @@ class ProxyConnection(ServiceConnection):
     # ServiceConnection
 
     def received(self, data: bytes) -> None:
-        if self._intercepted is not None:
-            self._intercepted.received(data)
-        elif not (self.factory.fastPath.isOpen and self._isFree and self._takeFastPath(data)):
-            self.requestsReceived(data)
-
-    def inputEnded(self) -> None:
-        if self._intercepted is not None:
-            self._intercepted.inputEnded()
-        else:
-            self.requestsEnded()
-
-    def write(self, data: bytes) -> None:
-        if self._intercepted is not None:
-            self._intercepted.write(data)
-        else:
-            super().write(data)
-
-    def endOutput(self) -> None:
-        if self._intercepted is not None:
-            self._intercepted.end()
-        super().endOutput()
-
-    def close(self, outcome: str = "") -> None:
-        if self._intercepted is not None:
-            self._intercepted.end()
-        super().close(outcome)
+        if not (self.factory.fastPath.isOpen and self._isFree and self._takeFastPath(data)):
+            super().received(data)
 
     def drop(self, outcome: str) -> None:
         if self._exchange is not None:
@@ -122,21 +84,16 @@ class ProxyConnection(ServiceConnection):
         super().drop(outcome)
 
     def outputFull(self) -> None:
-        if self._splice is not None:
-            self._splice.outputFull()
-        elif self._exchange is not None:
+        if self._exchange is not None:
             self._exchange.clientIsFull()
         else:
-            self.hold("output")
+            super().outputFull()
 
     def outputDrained(self) -> None:
-        if self._splice is not None:
-            self._splice.outputDrained()
-            return
-        self.release("output")
+        super().outputDrained()
         if self._exchange is not None:
             self._exchange.clientDrained()
-        else:
+        elif self._splice is None:
             self._advance()
 
     def ended(self, reason: Failure) -> None:
@@ -146,18 +103,9 @@ class ProxyConnection(ServiceConnection):
         if exchange is not None:
             exchange.cancel()
             self._account.exchanged(exchange, self._bodySize)
-        self._account.closed()
-        splice, self._splice = self._splice, None
-        if splice is not None:
-            splice.ended(reason)
-        self.factory.access.closeTunnel(self)
+        super().ended(reason)
         if self._admission is not None:
             self._admission.cancel()
-
-    @property
-    def tunnelled(self) -> bool:
-        """Whether it is a tunnel that is not looked into, or about to be one."""
-        return self._splice is not None
 
     @property
     def spooled(self) -> int:
@@ -199,12 +147,6 @@ class ProxyConnection(ServiceConnection):
         else:
             super().watchTime(now)
 
-    def _handshakeIsOver(self, now: float) -> bool:
-        interception, tunnel = self.factory.interception, self._intercepted
-        if interception is None or tunnel is None:
-            return False
-        return _over(tunnel.handshakeSince, interception.handshake, now)
-
     def _watchExchange(self, exchange: Exchange, now: float) -> None:
         phases, holding = self.factory.policy.phases, self.factory.policy.holding
         if _over(self._halfClosedSince, phases.halfClosed, now) and not exchange.status:
@@ -222,26 +164,16 @@ class ProxyConnection(ServiceConnection):
             else:
                 exchange.refuse(408, f"the request's body stopped for {phases.response:g} s")
 
-    # TunnelEnd: what TLS in an intercepted tunnel comes to. Without such a tunnel it is what came.
+    # How requests are read.
 
-    def sendSealed(self, data: bytes) -> None:
-        """Send bytes of TLS to the client."""
-        super().write(data)
-
-    def requestsReceived(self, data: bytes) -> None:
-        """A piece of the client's requests has come."""
-        if self._splice is not None:
-            self._splice.received(data)
-        elif self._lingersSince is None and not self._closing:
+    def _read(self, data: bytes) -> None:
+        if self._lingersSince is None and not self._closing:
             self._ahead = self._ahead + data if self._ahead else data
             self._advance()
 
-    def requestsEnded(self) -> None:
-        """The client sends no more requests."""
+    def _readEnd(self) -> None:
         self._leaveFastPath()
-        if self._splice is not None:
-            self._splice.inputEnded()
-        elif (self._exchange is None and self._admission is None) or self._lingersSince is not None:
+        if (self._exchange is None and self._admission is None) or self._lingersSince is not None:
             self.close("closed by the peer")
         elif self._exchange is not None and not self._exchange.requestDone:
             self.close("closed in the middle of a request")
@@ -249,7 +181,9 @@ class ProxyConnection(ServiceConnection):
             # It may have closed only its half, and wait for the answer; or it may be gone.
             self._halfClosedSince = self.factory.clock.seconds()
 
-    # How requests are read.
+    def _takeAhead(self) -> bytes:
+        ahead, self._ahead = self._ahead, b""
+        return ahead
 
     def _advance(self) -> None:
         """Go on with what has come: heads and bodies, one exchange at a time."""
@@ -399,6 +333,7 @@ class ProxyConnection(ServiceConnection):
             and not self._holds
             and not self._ignoring
             and self._splice is None
+            and self._intercepted is None
             and self._admission is None
             and self._lingersSince is None
         )
@@ -483,19 +418,7 @@ class ProxyConnection(ServiceConnection):
     def switch(self, exchange: Exchange, head: bytes, origin: OriginConnection) -> None:
         """The client and the origin speak another protocol after this head."""
         self._exchange = self._body = None
-        self._account.opened(exchange.status, exchange.note, exchange.route.origin)
-        splice = self._splice = Splice(self, self.factory.clock)
-        splice.adopt(origin.handOver(splice))
-        if exchange.clientFull:
-            splice.outputFull()
-        self.write(head)
-        self._handAhead(splice.received)
-
-    def _handAhead(self, take: Callable[[bytes], None]) -> None:
-        """What has come early is for somebody else."""
-        early, self._ahead = self._ahead, b""
-        if early:
-            take(early)
+        self._switch(exchange, head, origin)
 
     # Answers without an exchange, and the end.
 
@@ -531,61 +454,6 @@ class ProxyConnection(ServiceConnection):
             for why in ("output", "ahead", "connecting"):
                 self.release(why)
             self.endOutput()
-
-    # Tunnels.
-
-    def _tunnel(self, head: RequestHead) -> None:
-        origin = routeTunnel(head)
-        self.factory.policy.checkHost(origin.host)
-        ports = self.factory.policy.connectPorts
-        if self.factory.target is not None:
-            self._answer(refusal(501, "CONNECT is not for a proxy before one origin"))
-        elif self._intercepted is not None:
-            self._answer(refusal(501, "CONNECT is not for the inside of a tunnel"))
-        elif ports and origin.port not in ports:
-            self._answer(refusal(403, f"CONNECT to port {origin.port} is not allowed"))
-        else:
-            self.factory.access.openTunnel(self)
-            self._openTunnel(origin)
-
-    def _openTunnel(self, origin: Origin) -> None:
-        if (secured := self._securedOrigin(origin)) is not None:
-            self._intercept(secured)
-        else:
-            endpoint = self.factory.connect(origin)
-            splice = self._splice = Splice(self, self.factory.clock, self.factory.sockets)
-            joined = splice.join(endpoint, self.factory.policy.phases.connect)
-            joined.addCallbacks(self._tunnelOpen, self._tunnelFailed, (origin,), errbackArgs=(origin,))
-            self._handAhead(splice.received)
-
-    def _securedOrigin(self, tunnel: Origin) -> Origin | None:
-        interception = self.factory.interception
-        return None if interception is None else interception.origin(tunnel)
-
-    def _intercept(self, origin: Origin) -> None:
-        factory = self.factory
-        assert factory.interception is not None
-        try:
-            tunnel = factory.interception.open(self, origin, factory.clock.seconds())
-        except ValueError as problem:
-            self._answer(refusal(503, str(problem)))
-            return
-        self.write(_ESTABLISHED)
-        self._account.answered(200, Decision.INTERCEPTED, "intercepted", origin)
-        self._intercepted = tunnel
-        self._handAhead(tunnel.received)
-
-    def _tunnelOpen(self, joined: None, origin: Origin) -> None:
-        self._account.opened(200, "not inspected: tunnel", origin, self._account.elapsed)
-        self.write(_ESTABLISHED)
-
-    def _tunnelFailed(self, failure: Failure, origin: Origin) -> None:
-        self._splice = None
-        if self._closing:
-            self._account.answered(0, Decision.LEFT, "the client left", origin)
-            return
-        problem = unreachable(origin, failure)
-        self._answer(refusal(problem.status, str(problem)), origin=origin)
 
 
 def _over(since: float | None, limit: float, now: float) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from labnet.proxy.decoding import DecodingLimits
 from labnet.proxy.journal import Record
 from labnet.proxy.policy import Holding, Policy, Uninspectable
 from labnet.proxy.rules import Conditions, Pattern, Rule
@@ -118,7 +119,7 @@ RESPONSES = [
     ok(b"x", DATE, b"Content-Encoding: gzip"),
     ok(gzip.compress(b"<p>good</p>"), DATE, b"Content-Encoding: gzip"),
     ok(gzip.compress(BAD), DATE, b"Content-Encoding: x-gzip"),
-    ok(gzip.compress(bytes(2_000_000)), DATE, b"Content-Encoding: gzip"),
+    ok(gzip.compress(bytes(50_000)), DATE, b"Content-Encoding: gzip"),
     ok(gzip.compress(b"<p>good</p>")[:-4], DATE, b"Content-Encoding: gzip"),
     ok(zlib.compress(gzip.compress(b"<p>good</p>")), DATE, b"Content-Encoding: gzip, deflate"),
     ok(b"x", DATE, b"Content-Encoding: compress"),
@@ -156,6 +157,7 @@ POLICIES = [
     Policy(skipTypes=frozenset(("text/html",))),
     Policy(inspectRequest=True),
     Policy(rules=()),
+    Policy(decoding=DecodingLimits(ratioFrom=1_000)),
 ]
 
 
