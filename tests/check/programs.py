@@ -81,11 +81,13 @@ def students() -> Iterator[Case]:
 
 
 @cache
-def reports(service: str, seeds: tuple[int, ...]) -> dict[tuple[str, int], dict[str, Any]]:
-    """The reports of all programs of a service, by the case's name and the seed."""
+def reports(service: str, wrong: bool, seeds: tuple[int, ...]) -> dict[tuple[str, int], dict[str, Any]]:
+    """The reports of a service's wrong programs, or of its correct ones, by the case's name and the seed."""
     from tests.check.ours import OURS
 
-    cases = [case for case in [*students(), *OURS] if case.service == service]
+    cases = [
+        case for case in [*students(), *OURS] if case.service == service and bool(case.mistake) is wrong
+    ]
     wanted = [(case, seed) for seed in seeds for case in cases]
     done = subprocess.run(
         [sys.executable, "-m", "tests.check.examining"],
