@@ -82,7 +82,7 @@ def students() -> Iterator[Case]:
 
 @cache
 def reports(service: str, wrong: bool, seeds: tuple[int, ...]) -> dict[tuple[str, int], dict[str, Any]]:
-    """The reports of a service's wrong programs, or of its correct ones, by the case's name and the seed."""
+    """The reports of a service's wrong programs, or its correct ones, by the case's name and the seed."""
     from tests.check.ours import OURS
 
     cases = [

@@ -45,7 +45,7 @@ def test_theMistakeIsNamed(case: Case, seeds: tuple[int, ...]) -> None:
     """It is found by the examiner, and it is the first that is named: the student reads that one first."""
     assert mistakeCalled(case.mistake)
     for seed in seeds:
-        report = reports(case.service, seeds)[str(case), seed]
+        report = reports(case.service, True, seeds)[str(case), seed]
         named = [mistake["id"] for mistake in report["mistakes"]]
         assert named[:1] == [case.mistake], f"seed {seed}: {named}\n{told(report)}"
 
@@ -55,7 +55,7 @@ def test_theMistakeIsNamed(case: Case, seeds: tuple[int, ...]) -> None:
 def test_aCorrectProgramPasses(case: Case, seeds: tuple[int, ...]) -> None:
     """Every scenario, at the first attempt."""
     for seed in seeds:
-        report = reports(case.service, seeds)[str(case), seed]
+        report = reports(case.service, False, seeds)[str(case), seed]
         assert report["passed"], f"seed {seed}:\n{told(report)}"
         assert {one["outcome"] for one in report["scenarios"]} == {"passed"}
 
