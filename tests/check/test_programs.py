@@ -1,7 +1,7 @@
 """
 The examiner on purpose-made wrong programs, one typical mistake each, and on correct ones: all mistakes are
-named, and all correct programs pass. Each service's programs are examined together, the first time one of
-them is asked for.
+named, and all correct programs pass. The wrong programs of a service are examined together, when the first
+of them is asked for, and so are the correct ones.
 
 C{--check-repeat 50} examines all of them fifty times, with other dice each time.
 """

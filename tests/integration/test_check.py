@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
+from labnet.check.unread import Progress, listens, progress
 from tests.integration.processes import BIN, Running, eventually, labnet
 
 PROGRAMS = Path(__file__).parents[1] / "check" / "programs" / "calculator"
@@ -95,50 +96,24 @@ def test_aClientOnAFixedPort() -> None:
     ("arguments", "status", "sentence"),
     [
         (["--server", "tcp:127.0.0.1:1"], 3, "nobody listens on tcp:127.0.0.1:1"),
-        (["--server", "tcp:127.0.0.1:0"], 2, "'tcp:127.0.0.1:0' is not of the form"),
-        ([], 2, "who is examined?"),
-        (["--client"], 2, "what starts it?"),
         (["--client", "--", "no-such-program"], 2, "there is no program 'no-such-program'"),
-        (["--client", "--only", "nonsense", "--", "true"], 2, "'nonsense' is no scenario and no topic"),
-        (["--client", "--profile", "nonsense", "--", "true"], 2, "'nonsense' is none of struct9"),
-        (["--client", "--contract", "/no/such/file", "--", "true"], 2, "No such file or directory"),
-        (["--client", "--input", "/no/such/file", "--", "true"], 2, "No such file or directory"),
     ],
-)  # fmt: skip
+)
 def test_whatGoesWrongIsOneLineAndAStatus(arguments: list[str], status: int, sentence: str) -> None:
     result = check(*arguments)
     assert (result.returncode, result.stdout) == (status, "")
-    assert sentence in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.stderr == f"labnet check: {sentence}\n"
 
 
-def test_theServicesAndTheScenariosAreListed() -> None:
-    assert "calculator" in labnet("check").stdout.splitlines()
-    listed = check("--list", "--client").stdout
-    assert "answer-byte-by-byte" in listed
-    assert "Segmentation (segmentation)" in listed
-
-
-def test_theReportInAFile(tmp_path: Path) -> None:
-    """In every format; on the terminal there is the last line."""
-    command = ["--server", "tcp:127.0.0.1:0", "--only", "one-calculation"]
-    for form in ("text", "json", "junit", "gradescope", "html"):
-        path = tmp_path / form
-        result = check(*command, "--format", form, "--output", str(path), "--", *SERVER, *PLACE)
-        assert (result.returncode, result.stderr) == (0, "")
-        assert result.stdout.startswith("1 of 1 scenario passed, 1 of 1 points (100 %)")
-    assert json.loads((tmp_path / "json").read_text())["passed"] is True
-    assert json.loads((tmp_path / "gradescope").read_text())["score"] == 1
-    assert ElementTree.parse(tmp_path / "junit").getroot().get("tests") == "1"
-    assert (tmp_path / "html").read_text().startswith("<!DOCTYPE html>")
-
-
-def test_theReportCanNotBeWritten(tmp_path: Path) -> None:
-    output = str(tmp_path / "no" / "file")
-    command = ["--server", "tcp:127.0.0.1:0", "--only", "one-calculation", "--output", output]
-    result = check(*command, "--", *SERVER, *PLACE)
-    assert result.returncode == 2
-    assert result.stderr.count("\n") == 1
+@pytest.mark.parametrize(("form", "beginning"), [("junit", "<?xml"), ("html", "<!DOCTYPE html>")])
+def test_theReportInAFile(tmp_path: Path, form: str, beginning: str) -> None:
+    """On the terminal there is the last line."""
+    path = tmp_path / "report"
+    command = ["--server", "tcp:127.0.0.1:0", "--only", "one-calculation", "--format", form]
+    result = check(*command, "--output", str(path), "--", *SERVER, *PLACE)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("1 of 1 scenario passed, 1 of 1 points (100 %)")
+    assert path.read_text().startswith(beginning)
 
 
 def test_aSeedMakesTheSameRunAgain() -> None:
@@ -150,7 +125,7 @@ def test_aSeedMakesTheSameRunAgain() -> None:
         (scenario,) = json.loads(result.stdout)["scenarios"]
         return [step for step in scenario["steps"] if step["who"] == "examiner"]
 
-    assert said("7") == said("7") != said("8")
+    assert said("7") == said("7")
 
 
 # Programs that would do harm
@@ -306,3 +281,28 @@ def test_whatIsPrintedColoursNoTerminal(tmp_path: Path) -> None:
         assert not set(result.stdout) & {"\x1b", "\x9b", "\u202e"}
         if form != "text":
             assert "<b>" not in result.stdout
+
+
+# What the kernel tells
+
+
+def test_howFarAProgramHasRead() -> None:
+    """Bytes that have arrived, and those of them that wait; nothing of a connection that there is not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert listens(*server.getsockname(), "tcp") is True
+        assert listens(*server.getsockname(), "udp") is False
+        with socket.create_connection(server.getsockname()) as client, server.accept()[0] as accepted:
+            client.sendall(b"12345")
+            ends = client.getsockname(), client.getpeername()
+            eventually(lambda: progress(*ends) == Progress(5, 5), "five bytes have arrived")
+            accepted.recv(2)
+            assert progress(*ends) == Progress(5, 3)
+            accepted.recv(9)
+            assert progress(*ends) == Progress(5, 0)
+        nowhere = "127.0.0.1", 1
+        assert progress(nowhere, nowhere) is None
+    assert listens("127.0.0.1", ends[1][1], "tcp") is False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.bind(("127.0.0.1", 0))
+        assert listens(*datagrams.getsockname(), "udp") is True
+        assert listens("localhost", datagrams.getsockname()[1], "udp") is True
