@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPullProducer, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
@@ -31,6 +33,7 @@ from labnet.testing import (
     hangUp,
     resetReason,
 )
+from tests.net.test_impairment import HARMLESS_LINES
 
 
 class Recorder(Protocol):
@@ -452,6 +455,67 @@ def test_aServiceEndsGracefullyBehindFaults(clock: Clock) -> None:
     assert transport.value() == b"HELLO"
     hangUp(protocol)
     assert finished.called
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("come"), st.binary(min_size=1, max_size=40)),
+        st.tuples(st.just("write"), st.binary(min_size=1, max_size=40)),
+        st.tuples(st.just("pass"), st.sampled_from([b"\x01", b"\x20", b"\xff"])),
+        st.tuples(
+            st.sampled_from(["protocol pauses", "protocol resumes", "peer pauses", "peer resumes"]),
+            st.just(b""),
+        ),
+    ),
+    max_size=25,
+)
+
+
+@given(HARMLESS_LINES, STEPS)
+def test_bothDirectionsArriveWholeWhoeverPauses(line: str, steps: list[tuple[str, bytes]]) -> None:
+    """
+    Whatever is done to pieces and time, and however both sides stop and go on: each gets everything, in
+    order, nothing while it has paused, and then the end. No timer is left.
+    """
+    clock = Clock()
+    connected = Connected(clock, line, HalfRecorder)
+    outer, inner, transport = connected.outer, connected.inner, connected.transport
+    peer = transport.producer
+    come = write = b""
+    for step, data in steps:
+        received, written = len(inner.pieces), len(transport.pieces)
+        match step:
+            case "come" if transport.reading:
+                come += data
+                outer.dataReceived(data)
+            case "write":
+                write += data
+                inner.transport.write(data)
+            case "pass":
+                clock.advance(data[0] / 50)
+            case "protocol pauses":
+                inner.transport.pauseProducing()
+                assert len(inner.pieces) == received
+            case "protocol resumes":
+                inner.transport.resumeProducing()
+            case "peer pauses" if peer is not None:
+                peer.pauseProducing()
+                assert len(transport.pieces) == written
+            case "peer resumes" if peer is not None:
+                peer.resumeProducing()
+    inner.transport.resumeProducing()
+    if peer is not None:
+        peer.resumeProducing()
+    outer.readConnectionLost()
+    inner.transport.loseConnection()
+    for _ in range(2_000):
+        if transport.disconnecting and inner.ended:
+            break
+        clock.advance(20)
+    assert (b"".join(inner.pieces), inner.ended) == (come, True)
+    assert (transport.value(), transport.disconnecting) == (write, True)
+    connected.end()
+    assert clock.getDelayedCalls() == []
 
 
 # Datagrams
