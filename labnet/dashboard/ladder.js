@@ -240,6 +240,13 @@ const Ladder = (() => {
     if (grew && atEnd) by("conversation").scrollTop = by("conversation").scrollHeight;
   };
 
+  const fit = (width) => {
+    if (!width || wide === (width >= WIDE)) return;
+    wide = !wide;
+    by("rungs").classList.toggle("narrow", !wide);
+    for (const lane of Object.values(pieces)) for (const piece of lane) paint(piece);
+  };
+
   const fail = (why) => {
     by("problem").hidden = false;
     by("problem").textContent = why;
@@ -260,14 +267,10 @@ const Ladder = (() => {
     by("notices").querySelector("ul").replaceChildren();
     by("rungs").replaceChildren();
     by("rungs").classList.remove("long");
+    fit(by("rungs").clientWidth);
   };
 
-  new ResizeObserver(([{ contentRect: { width } }]) => {
-    if (!width || wide === width >= WIDE) return;
-    wide = width >= WIDE;
-    by("rungs").classList.toggle("narrow", !wide);
-    for (const lane of Object.values(pieces)) for (const piece of lane) paint(piece);
-  }).observe(by("rungs"));
+  new ResizeObserver(([{ contentRect }]) => fit(contentRect.width)).observe(by("rungs"));
 
   by("rungs").addEventListener("keydown", (event) => {
     const items = [...by("rungs").querySelectorAll(".rung")];

@@ -165,10 +165,14 @@ class Tab:
             key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
             self.call("Input.dispatchKeyEvent", type=kind, **key)
 
-    def screenshot(self, path: Path, width: int, height: int, scheme: str) -> None:
-        """What a person would see, on a screen of that size, C{dark} or C{light}."""
+    def resize(self, width: int, height: int) -> None:
+        """Put it on a screen of that size; a narrow one is a phone's."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
+
+    def screenshot(self, path: Path, width: int, height: int, scheme: str) -> None:
+        """What a person would see, on a screen of that size, C{dark} or C{light}."""
+        self.resize(width, height)
         self.call(
             "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
         )

@@ -60,7 +60,11 @@ KEYS = {"ArrowDown": 40, "ArrowUp": 38, "Enter": 13, "Tab": 9, "End": 35, "Home"
 
 
 class Page(Tab):
-    """The dashboard in a tab."""
+    """The dashboard in a tab, on a screen of a usual size."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        super().__init__(browser, url)
+        self.resize(1280, 800)
 
     def rows(self) -> list[str]:
         """The conversations in the list."""
