@@ -133,15 +133,18 @@ class Client:
         self._stage.note("examiner", "ends its input")
         self.program.endInput()
 
-    async def prints(self, text: str | bytes, *, words: str = "", signs: Signs = NO_SIGNS) -> None:
+    async def prints(
+        self, text: str | bytes, *, since: int = 0, words: str = "", signs: Signs = NO_SIGNS
+    ) -> None:
         """
         Wait until it has printed this, somewhere.
 
+        @param since: bytes at the beginning that are not looked at.
         @raise Failed: it has ended, or waits, without.
         """
         data = text.encode("utf-8") if isinstance(text, str) else text
-        await self._stage.until(lambda: data in self.program.stdout or self.program.over)
-        if data not in self.program.stdout:
+        await self._stage.until(lambda: data in self.program.stdout[since:] or self.program.over)
+        if data not in self.program.stdout[since:]:
             raise self._notPrinted(words or f"the output {text!r}", data, signs)
 
     async def printsNumber(self, value: float, *, words: str = "", signs: Signs = NO_SIGNS) -> None:

@@ -199,6 +199,18 @@ class Connection(Protocol):
         """Wait until the program has read what was sent, so far as that can be seen, or has had time to."""
         await self._taken()
 
+    async def isFull(self) -> None:
+        """
+        Wait until the program has read all that was sent, or takes no more because we do not read its
+        answers; or has had time to.
+        """
+
+        def read() -> bool:
+            far = self._progress()
+            return self._closed or (far is not None and far.received >= self._sent and not far.waiting)
+
+        await self._stage.until(read, limit=1.0)
+
     def halfClose(self) -> None:
         """End what we send; what the program sends still arrives."""
         self._say("examiner", "ends what it sends")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import DatagramProtocol
 
 from labnet.check.connection import NO_SIGNS
@@ -34,6 +35,7 @@ class Datagrams(DatagramProtocol):
         self._number = number
         self._came: deque[tuple[bytes, Address]] = deque(maxlen=_MOST_KEPT)
         self._refused = False
+        self._closed: Deferred[None] = succeed(None)
 
     # From the reactor
 
@@ -136,11 +138,12 @@ class Datagrams(DatagramProtocol):
         await self._stage.until(lambda: bool(self._came) or self._refused)
         return self._came.popleft()[0] if self._came else None
 
-    def close(self) -> None:
-        """Close the socket."""
+    def close(self) -> Deferred[None]:
+        """Close the socket; fires when it is."""
         transport, self.transport = self.transport, None
         if transport is not None:
-            transport.stopListening()
+            self._closed = maybeDeferred(cast(Any, transport).stopListening)
+        return self._closed
 
     def _say(self, who: str, what: str, data: bytes = b"") -> None:
         self._stage.note(f"{who} ({self._number})" if self._number else who, what, data)

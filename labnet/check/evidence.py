@@ -95,7 +95,8 @@ def decisive(expected: bytes, came: bytes) -> int:
     """
     The offset of the first byte that differs; the shorter one's length if it is a beginning of the other.
     """
-    for offset, (one, other) in enumerate(zip(expected, came, strict=False)):
-        if one != other:
-            return offset
-    return min(len(expected), len(came))
+    size = min(len(expected), len(came))
+    if expected[:size] == came[:size]:
+        return size
+    pairs = enumerate(zip(expected, came, strict=False))
+    return next(offset for offset, (one, other) in pairs if one != other)

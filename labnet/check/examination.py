@@ -254,7 +254,9 @@ class _Examination:
             await attempt.play(scenario.play(client))
         finally:
             ended = program.kill()
-            if port is not None:
+            if datagrams is not None:
+                datagrams.close()
+            elif port is not None:
                 port.stopListening()
         await ended
 

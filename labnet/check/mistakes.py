@@ -240,6 +240,46 @@ class Mistake(Enum):
         "The peer takes what is too much for the beginning of the next message.",
         "Send exactly the bytes of the answer: no newline, no zero at the end, no second copy.",
     )
+    ALTERED = (
+        "altered",
+        "You change the bytes that you pass on.",
+        "Spaces, newlines, and bytes that are no text belong to the message. What is stripped, split, or "
+        "decoded and encoded again is another message.",
+        "Pass on the very bytes that came: no strip, no decode, no text mode.",
+    )
+    EMPTY_MESSAGE = (
+        "empty-message",
+        "You take an empty message for none, or for the end.",
+        "A length of 0, or a datagram without a byte, is a message as well. Only a recv on a stream that "
+        "returns b'' is the end.",
+        "Ask whether the length is there, not whether it is true.",
+    )
+    FIXED_BUFFER = (
+        "fixed-buffer",
+        "Your buffer is smaller than a message may be.",
+        "What a datagram has beyond the n of recvfrom(n) is thrown away; what a stream has beyond it is "
+        "still to come.",
+        "For datagrams recvfrom(65535); for streams recv in a loop until the message is whole.",
+    )
+    NO_CLOSE = (
+        "no-close",
+        "You do not end the connection when everything is said.",
+        "The peer reads until the end of the stream, because nothing else says that this was all.",
+        "Close the connection, also where an exception leaves the loop: with a with statement.",
+    )
+    EARLY_CLOSE = (
+        "early-close",
+        "You close while the peer still sends.",
+        "A socket that is closed over input that nobody has read breaks the connection off (RST), and that "
+        "may overtake what you have sent before.",
+        "shutdown(SHUT_WR), then read until recv returns b'' or a time-out, and only then close.",
+    )
+    WAITS_FOR_END = (
+        "waits-for-end",
+        "You wait for the end of the stream before you answer.",
+        "The peer keeps its connection open, because it waits for your answer: so both wait for ever.",
+        "Answer when a message is whole, whatever comes after it.",
+    )
     SILENT = (
         "silent",
         "You do not answer.",

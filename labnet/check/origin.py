@@ -66,7 +66,9 @@ class Origin:
     async def close(self) -> None:
         """Listen no longer."""
         port, self._port = self._port, None
-        if port is not None:
+        if port is not None and self._datagrams is not None:
+            await self._datagrams.close()
+        elif port is not None:
             await maybeDeferred(port.stopListening)
 
     def _build(self) -> Connection:

@@ -66,7 +66,7 @@ class Stage:
         self.steps: list[Step] = []
         self._waiting: list[Deferred[bool]] = []
         self._changes = 0
-        self._leaving: list[Callable[[], None]] = []
+        self._leaving: list[Callable[[], object]] = []
         self.connections: list[Connection] = []
 
     def note(self, who: str, what: str, data: bytes = b"") -> None:
@@ -81,7 +81,7 @@ class Stage:
         for one in waiting:
             one.callback(True)
 
-    def atEnd(self, leave: Callable[[], None]) -> None:
+    def atEnd(self, leave: Callable[[], object]) -> None:
         """Do this when the scenario is over, however it ends."""
         self._leaving.append(leave)
 

@@ -12,29 +12,25 @@ from tests.check.programs import Case
 _LABNET = (sys.executable, "-m", "labnet")
 
 
-def _calculatorClient(transport: str, profile: str) -> Case:
-    command = (
-        *_LABNET,
-        "calculator",
-        "-c",
-        f"{transport}:{{host}}:{{port}}",
-        "-p",
-        profile,
-        "-t",
-        "1",
-        "12",
-        "+",
-        "34",
-    )
-    return Case("calculator", "our_client", "", "client", profile, transport, command)
+def _server(service: str, transport: str, variant: str = "", *options: str) -> Case:
+    return Case(service, "our_server", "", "server", variant, transport, (), options)
 
+
+def _client(service: str, transport: str, variant: str, *arguments: str) -> Case:
+    """In the arguments, C{{where}} is the endpoint."""
+    where = f"{transport}:{{host}}:{{port}}"
+    command = (*_LABNET, service, *(word.replace("{where}", where) for word in arguments))
+    return Case(service, "our_client", "", "client", variant, transport, command)
+
+
+_CALCULATION = ("-t", "1", "12", "+", "34")
 
 OURS = [
-    *(
-        Case("calculator", "our_server", "", "server", profile, transport, ())
-        for profile in PROFILES
-        for transport in ("tcp", "udp")
-    ),
-    _calculatorClient("tcp", "struct9"),
-    _calculatorClient("udp", "struct9"),
+    *(_server("calculator", transport, profile) for profile in PROFILES for transport in ("tcp", "udp")),
+    _client("calculator", "tcp", "struct9", "-c", "{where}", "-p", "struct9", *_CALCULATION),
+    _client("calculator", "udp", "struct9", "-c", "{where}", "-p", "struct9", *_CALCULATION),
+    *(_server("echo", "tcp", style) for style in ("prefix", "upper", "ack", "raw", "framed")),
+    *(_server("echo", "udp", style) for style in ("prefix", "upper", "ack", "raw")),
+    _client("echo", "tcp", "prefix", "-c", "{where}", "-t", "1", "--pause", "0.5", "hello", "there"),
+    _client("echo", "udp", "upper", "-c", "{where}", "-t", "1", "hello", "there"),
 ]
