@@ -173,7 +173,7 @@ async def nothingButTheAnswer(server: Server) -> None:
 
 
 @CONTRACT.server("spaces and a newline", Topic.PLAIN, Mistake.ALTERED, variants=LASTING)
-async def spacesAndANewline(server: Server) -> None:
+async def spacesAndNewline(server: Server) -> None:
     """Spaces at both ends, two in the middle, and a newline belong to the message like all other bytes."""
     await say(await server.connect(), server.variant, SPACED)
 
@@ -194,7 +194,7 @@ async def everyByte(server: Server) -> None:
 
 
 @CONTRACT.server("cut within a character", Topic.SEGMENTATION, Mistake.DECODE_SPLIT, variants=PLAIN)
-async def cutWithinACharacter(server: Server) -> None:
+async def cutWithinCharacter(server: Server) -> None:
     """A letter may take four bytes, and TCP may cut between them. All of them are given back."""
     message = LETTERS.encode()
     for place in range(1, len(message)):
@@ -303,7 +303,7 @@ async def endInTheMiddle(server: Server) -> None:
 
 
 @CONTRACT.server("gone without a word", Topic.HALF_CLOSE, Mistake.CUT_KILLS)
-async def goneWithoutAWord(server: Server) -> None:
+async def goneWithoutWord(server: Server) -> None:
     """A client connects and leaves, as a port scanner does. There is nothing to answer."""
     for _ in range(3):
         (await server.connect()).close()
@@ -505,7 +505,7 @@ async def oneDatagram(server: Server) -> None:
 @CONTRACT.server(
     "spaces and a newline, in a datagram", Topic.PLAIN, Mistake.ALTERED, transports=UDP, variants=PLAIN
 )
-async def spacesInADatagram(server: Server) -> None:
+async def spacesInDatagram(server: Server) -> None:
     """Spaces at both ends, two in the middle, and a newline belong to the message like all other bytes."""
     await _asks(server, SPACED)
 
@@ -537,7 +537,7 @@ async def emptyDatagram(server: Server) -> None:
 @CONTRACT.server(
     "a datagram that is no UTF-8", Topic.INPUT, Mistake.INPUT_KILLS, transports=UDP, variants=DATAGRAMS
 )
-async def noTextInADatagram(server: Server) -> None:
+async def noTextInDatagram(server: Server) -> None:
     """Bytes that are no text. Whatever the answer is, the server goes on."""
     for message in (b"\xff\xfe\xfd", b"caf\xe9 au lait"):
         server.datagrams().send(message)
@@ -613,10 +613,10 @@ async def clientSays(client: Client) -> None:
 
 
 @CONTRACT.client("the answer cut within a character", Topic.SEGMENTATION, Mistake.SHORT_RECV)
-async def answerCutInACharacter(client: Client) -> None:
+async def answerCutInCharacter(client: Client) -> None:
     """
-    A letter may take four bytes, and an answer that has some may be cut between them. (Start the client
-    with a message that has some.)
+    A letter may take four bytes, and an answer that has some may be cut between them. Only a client that
+    is started with a message that has some can show it.
     """
 
     async def reply(connection: Connection, answer: bytes) -> None:
@@ -666,7 +666,7 @@ async def answerAndEnd(client: Client) -> None:
 
 
 @CONTRACT.client("the end in place of an answer", Topic.HALF_CLOSE, Mistake.IGNORES_END)
-async def endInPlaceOfAnAnswer(client: Client) -> None:
+async def endInPlaceOfAnswer(client: Client) -> None:
     """The server ends the connection without an answer: recv returns b''. The client ends, too."""
     connection = await client.connects()
     await _message(connection, client)
@@ -677,7 +677,7 @@ async def endInPlaceOfAnAnswer(client: Client) -> None:
 @CONTRACT.client(
     "the end in the middle of an answer", Topic.HALF_CLOSE, Mistake.HALF_ANSWER, variants=FRAMED
 )
-async def endInTheMiddleOfAnAnswer(client: Client) -> None:
+async def endInTheMiddleOfAnswer(client: Client) -> None:
     """
     Twenty bytes are announced, six come, and then the end. The client ends, and shows no part as if it
     were the answer.
@@ -750,7 +750,7 @@ async def lostDatagram(client: Client) -> None:
 @CONTRACT.client(
     "an answer from a stranger", Topic.INPUT, Mistake.ANY_SENDER, transports=UDP, variants=DATAGRAMS
 )
-async def answerFromAStranger(client: Client) -> None:
+async def answerFromStranger(client: Client) -> None:
     """Somebody else sends a forged answer first. The client takes the one of the server it has asked."""
     answer, text, sender = await _asked(client)
     printed = len(client.program.stdout)
