@@ -5,7 +5,7 @@ What every test is given. What every test is held to is in L{labnet.testing.plug
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from twisted.internet.testing import MemoryReactorClock
 
 from labnet.net import options
@@ -14,7 +14,9 @@ from labnet.net import options
 pytest_plugins = ["pytester", "labnet.testing.plugin"]
 
 # How long an example takes says nothing on a machine that does other things, too.
-settings.register_profile("patient", settings(), deadline=None)
+settings.register_profile(
+    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 

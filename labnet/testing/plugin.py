@@ -68,15 +68,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_UNHEARD].stop()
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+# Both stand inside of the wrappers that capture output, which is what Twisted says of a failed Deferred.
+@pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Watch from before the first fixture is set up."""
-    if _isStrict(item):
+    if _isStrict(item) or _usesFailures(item):
         item.stash[_WATCH] = _Watch()
     return (yield)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Look when the last one is taken down."""
     problems: list[str] = []
@@ -86,15 +87,19 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         watch = item.stash.get(_WATCH, None)
         if watch is not None:
             problems = watch.end(item.config.stash[_UNHEARD])
-    if problems:
+    if problems and _isStrict(item):
         pytest.fail("\n".join(problems), pytrace=False)
+
+
+def _usesFailures(item: pytest.Item) -> bool:
+    return "loggedFailures" in getattr(item, "fixturenames", ())
 
 
 def _isStrict(item: pytest.Item) -> bool:
     mark = item.get_closest_marker(_MARK)
     if mark is not None:
         return bool(mark.args[0]) if mark.args else bool(mark.kwargs.get("strict", True))
-    if "loggedFailures" in getattr(item, "fixturenames", ()):
+    if _usesFailures(item):
         return True
     try:
         return bool(item.config.getini(_MARK))
@@ -105,8 +110,8 @@ def _isStrict(item: pytest.Item) -> bool:
 @pytest.fixture
 def loggedFailures(request: pytest.FixtureRequest) -> LoggedFailures:
     """The failures logged during the test; C{flush(kind)} takes away those that it expects."""
-    watch = request.node.stash.get(_WATCH, None)
-    return watch.failures if watch is not None else LoggedFailures()
+    watch: _Watch = request.node.stash[_WATCH]
+    return watch.failures
 
 
 @contextmanager

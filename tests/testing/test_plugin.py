@@ -97,6 +97,11 @@ def test_whatIsLogged(loggedLines, loggedEvents):
 @pytest.mark.labnet_strict(False)
 def test_anExcuse():
     fail(ValueError("excused"))
+
+@pytest.mark.labnet_strict(False)
+def test_anExcuseThatIsLookedAt(loggedFailures):
+    failed()
+    assert "ZeroDivisionError" in loggedFailures.report()
 """
 
 
@@ -144,7 +149,7 @@ def test_zNoReactor():
     assert "twisted.internet.reactor" not in sys.modules
 """
     )
-    strict.runpytest_subprocess("-p", "no:twisted").assert_outcomes(passed=7)
+    strict.runpytest_subprocess("-p", "no:twisted").assert_outcomes(passed=8)
 
 
 def test_whoHasNotAskedNoticesNothing(pytester: pytest.Pytester) -> None:
