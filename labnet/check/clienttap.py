@@ -200,6 +200,10 @@ class Options(CommandOptions):
             raise UsageError(
                 "--client: what starts it? Write it behind --: -- python3 client.py {host} {port}"
             )
+        if self.command and not sys.platform.startswith("linux"):
+            raise UsageError(
+                "programs are started on Linux only; a server that runs already can be examined"
+            )
         if self.command and shutil.which(self.command[0]) is None:
             raise UsageError(f"there is no program {self.command[0]!r}")
         if self.side is Side.SERVER and self.command and self.address[1] == 0 and not any(

@@ -298,7 +298,7 @@ class Connection(Protocol):
         if self._flooded:
             return Kind.EXTRA, f"over {_MOST_KEPT >> 20} MiB came"
         if came and (offset is not None or not wanted.sample.startswith(came)):
-            return Kind.OTHER, f"{count} came, and they are other ones"
+            return Kind.OTHER, f"{count} came, but not these"
         rest = f"after {count} " if came else ""
         if self.ended is Kind.RESET:
             return Kind.RESET, f"{rest}the connection was broken off"

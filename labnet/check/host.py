@@ -93,7 +93,7 @@ class Host:
             self.address = host, port or freePort(host, self._transport)
         if listens(*self.address, self._transport):
             raise ClientError(
-                f"something listens on port {self.address[1]} already", ExitStatus.ANSWERED_ERROR
+                f"something listens on port {self.address[1]} already", ExitStatus.UNREACHABLE
             )
         words = filledIn(self._command, **self._places, host=host, port=self.address[1])
         program = self.program = stage.program = Program(words, stage.changed, self._bounds)

@@ -74,6 +74,7 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _processesOfUser() -> int:
+    """Those that there are, all threads counted, for that is what the limit is compared with."""
     mine = os.getuid()
     count = 0
     for name in os.listdir("/proc"):
@@ -96,7 +97,8 @@ def _become(command: list[str], most: int) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, 120)
     _limit(resource.RLIMIT_FSIZE, 256 * _MIB)
-    _limit(resource.RLIMIT_NPROC, _processesOfUser() + 4 * most)
+    if os.getuid():  # It is no limit for root.
+        _limit(resource.RLIMIT_NPROC, _processesOfUser() + 4 * most)
     try:
         os.execvp(command[0], command)
     except OSError as error:

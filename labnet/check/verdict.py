@@ -10,7 +10,7 @@ from enum import Enum
 
 from labnet.check.evidence import Exhibit, Kind, Step
 from labnet.check.mistakes import Mistake
-from labnet.check.scenario import Scenario, Side
+from labnet.check.scenario import Scenario, Side, Topic
 
 __all__ = ["Finding", "Outcome", "Subject", "Verdict", "refined"]
 
@@ -103,13 +103,23 @@ class Verdict:
 
 def refined(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """
-    The same findings, with what several of them say together: who fails with two messages in one piece
-    *and* with one message in two has not only called recv too seldom.
+    The same findings, with what several of them say together.
+
+    Where plain use gives other bytes than it should, that is what is wrong wherever other bytes come. And who fails
+    with two messages in one piece *and* with one message in two has not only called recv too seldom.
     """
+    plainly = next((one.mistake for one in findings if _isPlainlyWrong(one)), None)
     named = {finding.mistake for finding in findings}
-    if Mistake.ONE_RECV not in named:
-        return tuple(findings)
-    return tuple(
-        replace(finding, mistake=Mistake.ONE_RECV) if finding.mistake is Mistake.SHORT_RECV else finding
-        for finding in findings
-    )
+
+    def refine(finding: Finding) -> Finding:
+        if plainly is not None and finding.kind is Kind.OTHER:
+            return replace(finding, mistake=plainly)
+        if finding.mistake is Mistake.SHORT_RECV and Mistake.ONE_RECV in named:
+            return replace(finding, mistake=Mistake.ONE_RECV)
+        return finding
+
+    return tuple(map(refine, findings))
+
+
+def _isPlainlyWrong(finding: Finding) -> bool:
+    return finding.scenario.topic is Topic.PLAIN and finding.kind is Kind.OTHER

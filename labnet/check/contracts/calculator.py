@@ -86,12 +86,14 @@ async def oneCalculation(server: Server) -> None:
     await ask(await begin(server), asked, signsOf(server.variant, asked))
 
 
-@CONTRACT.server("several on one connection", Topic.PLAIN, Mistake.ONE_REQUEST)
-async def severalOnOneConnection(server: Server) -> None:
-    """A client may ask as often as it likes before it leaves."""
-    connection = await server.connect()
-    for asked in some(server.random, server.variant, 5):
-        await ask(connection, asked)
+@CONTRACT.server("a second client", Topic.PLAIN, Mistake.ONE_CONNECTION, basis=True)
+async def secondClient(server: Server) -> None:
+    """A client asks and leaves, then another one does. A server is there for all who come."""
+    signs = {Kind.OTHER: Mistake.WRONG_RESULT}
+    for _ in range(2):
+        connection = await server.connect()
+        await ask(connection, question(server.variant, CALCULATION), signs)
+        connection.close()
 
 
 @CONTRACT.server("the four operators", Topic.PLAIN, Mistake.WRONG_RESULT, transports=BOTH)
@@ -110,6 +112,15 @@ async def negativeNumbers(server: Server) -> None:
         asking = await begin(server)
         await ask(asking, question(server.variant, calculation))
         asking.close()
+
+
+@CONTRACT.server("several on one connection", Topic.PLAIN, Mistake.ONE_REQUEST)
+async def severalOnOneConnection(server: Server) -> None:
+    """A client may ask as often as it likes before it leaves."""
+    connection = await server.connect()
+    for number, asked in enumerate(some(server.random, server.variant, 5)):
+        # What comes in the place of a second answer may be the rest of the first.
+        await ask(connection, asked, {Kind.OTHER: Mistake.EXTRA} if number else NO_SIGNS)
 
 
 # Segmentation
