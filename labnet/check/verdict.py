@@ -105,8 +105,8 @@ def refined(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """
     The same findings, with what several of them say together.
 
-    Where plain use gives other bytes than it should, that is what is wrong wherever other bytes come. And who fails
-    with two messages in one piece *and* with one message in two has not only called recv too seldom.
+    Where plain use gives other bytes than it should, that is wrong wherever other bytes come. And who
+    fails with two messages in one piece *and* with one message in two has not only called recv too seldom.
     """
     plainly = next((one.mistake for one in findings if _isPlainlyWrong(one)), None)
     named = {finding.mistake for finding in findings}
