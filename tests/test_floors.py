@@ -133,6 +133,7 @@ CONNECTED = {
     "account",
     "addition",
     "admin",
+    "answering",
     "blocking",
     "checksumserver",
     "client",

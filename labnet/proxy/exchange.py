@@ -12,13 +12,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from labnet.proxy.answering import AnsweringExchange
 from labnet.proxy.body import (
     BodyReader,
     ChunkedBody,
-    CloseDelimitedBody,
     LengthBody,
-    encodeChunk,
-    encodeLastChunk,
 )
 from labnet.proxy.client import OriginConnection, OriginPool
 from labnet.proxy.clientside import Client
@@ -27,7 +25,6 @@ from labnet.proxy.delivery import Cut, Delivery, Held, Streamed
 from labnet.proxy.forwarding import (
     forwardedRequest,
     forwardedResponse,
-    returned,
     switchedTo,
     upgradesAsked,
 )
@@ -37,9 +34,7 @@ from labnet.proxy.measuring import MeasuredInspector
 from labnet.proxy.outbound import unreachable
 from labnet.proxy.pages import printable
 from labnet.proxy.policy import Answer, Policy, Uninspectable, blockedAnswer, isStream, refusal
-from labnet.proxy.replay import Replay
 from labnet.proxy.rules import Rule
-from labnet.proxy.spool import Spool
 from labnet.proxy.target import Origin, Route
 from labnet.proxy.upload import HeldUpload, NoUpload, StreamedUpload, Upload
 from labnet.proxy.wire import Fields, RequestHead, ResponseHead, Version
@@ -50,7 +45,7 @@ _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE
 _NO_UPLOAD = NoUpload()
 
 
-class Exchange:
+class Exchange(AnsweringExchange):
     """
     Drives one request to an origin and its response to the client.
 
@@ -62,16 +57,13 @@ class Exchange:
     @param policy: what may pass.
     @param name: the proxy's, for Via.
     @param clock: the reactor, or a C{Clock} in a test.
-    @ivar status: of the answer; 0 as long as there is none.
     @ivar decision: what the proxy decided; C{note} says why, C{finding} which blocked string.
-    @ivar response: the head of the origin's final response, as soon as it is there.
     @ivar connectTime: seconds to reach the origin, if that had to be done.
     @ivar firstByteTime: seconds from the beginning to the head of the final response.
     @ivar reused: whether the connection to the origin had been used before.
     @ivar inspectors: what looks at the bodies.
     @ivar startedAt: when it began.
     @ivar progressAt: when something was done last.
-    @ivar heldSince: when a response began that is held and does not say how long it is.
     """
 
     def __init__(
@@ -85,42 +77,25 @@ class Exchange:
         name: bytes,
         clock: IReactorTime,
     ) -> None:
-        self.head = head
-        self.route = route
-        self.status = 0
+        super().__init__(client, head, body, route, name)
         self.decision = Decision.PASSED
         self.note = ""
         self.finding: Finding | None = None
-        self.response: ResponseHead | None = None
         self.connectTime: float | None = None
         self.firstByteTime: float | None = None
         self.reused = False
         self.inspectors: list[MeasuredInspector] = []
-        self.requestDone = body.done
-        self.clientFull = False
         self.originIsFull = False
-        self._client = client
-        self._body = body
         self._pool = pool
         self._policy = policy
-        self._name = name
         self._clock = clock
         self.progressAt = self.startedAt = self._reachingAt = clock.seconds()
-        self.heldSince: float | None = None
         self._choice = policy.choices.choose(route.origin.host, route.target)
         self._rules = self._choice.response
         self._upgrades = upgradesAsked(head, policy.upgrades) if body.done else ()
         self._connecting: Deferred[None] | None = None
-        self._origin: OriginConnection | None = None
         self._upload: Upload = StreamedUpload(self, body)
         self._retried = False
-        self._responseBody: BodyReader | None = None
-        self._delivery: Delivery | None = None
-        self._replay: Replay | None = None
-        self._begun = False
-        self._chunked = False
-        self._delimited = True
-        self._ended = False
 
     @property
     def spooled(self) -> int:
@@ -369,111 +344,6 @@ class Exchange:
         self.begin(None)
         return Streamed(self)
 
-    # Recipient: what goes to the client.
-
-    def begin(self, size: int | None) -> None:
-        """Send the head of the response, with a framing that suits the client."""
-        self._client.write(self._responseHead(size))
-
-    def _responseHead(self, size: int | None) -> bytes:
-        head, body = self.response, self._responseBody
-        assert head is not None
-        framing = None
-        if size is not None:
-            framing = (b"Content-Length", b"%d" % size)
-        elif isinstance(body, (ChunkedBody, CloseDelimitedBody)):
-            self._chunked = self.head.version is Version.HTTP11
-            self._delimited = self._chunked
-            framing = (b"Transfer-Encoding", b"chunked") if self._chunked else None
-        self._begun = True
-        self.heldSince = None
-        self.status = head.status
-        connection = b""
-        if not self._keeps():
-            connection = b"close"
-        elif self.head.version is Version.HTTP10:
-            connection = b"keep-alive"
-        return forwardedResponse(
-            head,
-            self._name,
-            now=time(),
-            framing=framing,
-            connection=connection,
-            location=returned(self.head, self.route),
-        )
-
-    def content(self, piece: bytes) -> None:
-        """Send a piece of the body, behind what is still being replayed."""
-        if self._ended or not piece:
-            return
-        if self._replay is not None:
-            self._replay.add(piece)
-        else:
-            self._pass(piece)
-
-    def complete(self, trailers: Fields) -> None:
-        """Everything was sent."""
-        if self._replay is not None:
-            self._replay.ended(trailers)
-            return
-        if self._chunked:
-            self._client.write(encodeLastChunk(trailers))
-        self._end(self._keeps())
-
-    def deliver(self, spool: Spool, trailers: Fields) -> None:
-        """Send a whole body, in one write where it is in memory."""
-        if not spool.onDisk:
-            self._client.write(self._responseHead(spool.size) + spool.content())
-            self._end(self._keeps())
-        else:
-            self.begin(spool.size)
-            self._play(spool, trailers)
-
-    def replay(self, spool: Spool) -> None:
-        """Send what was held; what comes from now on is streamed."""
-        self.begin(None)
-        self._delivery = Streamed(self)
-        if self._origin is not None:
-            self._origin.pause()
-        self._play(spool)
-
-    def _play(self, spool: Spool, trailers: Fields | None = None) -> None:
-        self._replay = Replay(spool, self._pass, self._playedOut, self._playedBadly)
-        if trailers is not None:
-            self._replay.ended(trailers)
-        if not self.clientFull:
-            self._replay.resume()
-
-    def _pass(self, piece: bytes) -> None:
-        self._client.write(encodeChunk(piece) if self._chunked else piece)
-
-    def _playedOut(self, trailers: Fields | None) -> None:
-        self._replay = None
-        if trailers is not None:
-            self.complete(trailers)
-        elif self._origin is not None and not self.clientFull:
-            self._origin.resume()
-
-    def _playedBadly(self, problem: OSError) -> None:
-        self.refuse(502, f"the response that was held is lost: {problem.strerror}")
-
-    def clientIsFull(self) -> None:
-        """The client reads too slowly: the origin has to wait."""
-        self.clientFull = True
-        if self._replay is not None:
-            self._replay.pause()
-        if self._origin is not None:
-            self._origin.pause()
-
-    def clientDrained(self) -> None:
-        """The client reads again."""
-        self.progressed()
-        self.clientFull = False
-        if self._replay is not None:
-            self._replay.resume()
-        elif self._origin is not None:
-            self._origin.resume()
-
     # Decisions.
 
     def blocked(self, found: Finding) -> None:
@@ -518,10 +388,6 @@ class Exchange:
                 (Decision.REFUSED, why) if why else (Decision.LEFT, "the client left")
             )
         self._stop()
-
-    def _keeps(self) -> bool:
-        good = self._delimited and self.requestDone and not self._body.doubtful
-        return good and self._client.persists(self.head)
 
     def _end(self, keep: bool) -> None:
         if not self._ended:
