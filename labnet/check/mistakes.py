@@ -292,6 +292,71 @@ class Mistake(Enum):
         "An exception that nobody catches ends the program, and with it the work for everybody else.",
         "Read the traceback from below: its last line says what happened, the one above it where.",
     )
+    GHOST = (
+        "ghost",
+        "You keep a member who has gone.",
+        "Others are not told that somebody has left, and messages are still sent to a connection that is "
+        "no more.",
+        "However the loop of one connection ends, remove that member and tell the others: in a finally.",
+    )
+    LIST_CHANGED = (
+        "list-changed",
+        "You change a list while you go through it.",
+        "When an element is removed from a list in a for loop over it, the one behind it moves up and is "
+        "left out.",
+        "Go through a copy: for member in list(members).",
+    )
+    BROKEN_MEMBER = (
+        "broken-member",
+        "One member whose connection is broken keeps a message from the others.",
+        "send raises an exception for that member, and the loop over all members ends there.",
+        "Catch OSError inside the loop, around the send to each single member.",
+    )
+    SLOW_MEMBER = (
+        "slow-member",
+        "One member who does not read holds up all the others.",
+        "When the buffers of a connection are full, sendall waits until the peer reads, and whoever has "
+        "called it waits as well.",
+        "Give each member a queue and a thread or a selector that sends from it; drop a member whose queue "
+        "grows too long.",
+    )
+    TO_SENDER = (
+        "to-sender",
+        "You send a message back to the one who has said it.",
+        "A message goes to everybody else; its sender knows it already.",
+        "Leave the sender out in the loop over the members.",
+    )
+    QUIT_IGNORED = (
+        "quit-ignored",
+        "You do not leave on /quit.",
+        "The command ends the connection; it is no message to the others.",
+        "Compare the whole text with /quit before it is passed on, and close.",
+    )
+    TAKES_TURNS = (
+        "takes-turns",
+        "You wait for the keyboard while messages come.",
+        "input() returns when a line is typed. Until then your program does not read what the others say.",
+        "Read the connection in a thread of its own, or wait for both with select.",
+    )
+    PATH_TRAVERSAL = (
+        "path-traversal",
+        "You give away files outside of your folder.",
+        "A name is input. With ../ or a leading / in it, or through a link, it leads to any file of the "
+        "machine.",
+        "Take only names without a separator, and check that the resolved path is inside the folder.",
+    )
+    TEXT_MODE = (
+        "text-mode",
+        "You read or write a file as text.",
+        "Text mode decodes the bytes and translates line ends: what is no text fails, and sizes differ.",
+        "open(name, 'rb') and open(name, 'wb').",
+    )
+    WRONG_SIZE = (
+        "wrong-size",
+        "The size that you announce is not the number of bytes.",
+        "The peer counts bytes. Characters are fewer when some of them take several bytes.",
+        "Announce len() of the very bytes that you send.",
+    )
     NOT_STARTED = (
         "not-started",
         "Your program does not listen, or does not connect, where it should.",

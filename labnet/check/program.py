@@ -5,8 +5,10 @@ Programs of somebody else's: started, listened to, and ended, without harm to th
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,6 +166,13 @@ class Program(ProcessProtocol):
         return tuple(used)
 
     # What is done to it
+
+    def freeze(self, frozen: bool) -> None:
+        """Let it, and everything that it has started, do nothing for a while; or go on."""
+        if self.running:
+            for pid in (self._pid, *keeper.descendants(self._pid)):
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def type(self, data: bytes) -> None:
         """Write to its standard input."""

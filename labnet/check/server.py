@@ -4,7 +4,8 @@ A server that is examined, as a scenario sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -117,6 +118,19 @@ class Server:
     async def pause(self, seconds: float) -> None:
         """Let some time pass: for what is to be slow, never for waiting until something has happened."""
         await self._stage.sleep(seconds)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """
+        What is done in this block arrives at once: a program that we have started does nothing meanwhile.
+        """
+        if self.program is not None:
+            self.program.freeze(True)
+        try:
+            yield
+        finally:
+            if self.program is not None:
+                self.program.freeze(False)
 
     async def restart(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 
 from labnet.calculator.wire import PROFILES
+from labnet.chat.wire import DIALECTS
 from tests.check.programs import Case
 
 _LABNET = (sys.executable, "-m", "labnet")
@@ -33,4 +34,6 @@ OURS = [
     *(_server("echo", "udp", style) for style in ("prefix", "upper", "ack", "raw")),
     _client("echo", "tcp", "prefix", "-c", "{where}", "-t", "1", "--pause", "0.5", "hello", "there"),
     _client("echo", "udp", "upper", "-c", "{where}", "-t", "1", "hello", "there"),
+    *(_server("chat", "tcp", framing) for framing in DIALECTS),
+    _client("chat", "tcp", "framed", "-c", "{where}", "-f", "framed", "-r", "0"),
 ]

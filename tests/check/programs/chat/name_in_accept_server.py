@@ -1,0 +1,47 @@
+# mistake: one-client; server plain tcp
+"""Asks for the name in the loop that accepts."""
+
+import contextlib
+import socket
+import sys
+import threading
+
+
+def broadcast(text, sender=None):
+    for member in list(members):
+        if member is not sender:
+            with contextlib.suppress(OSError):
+                member.sendall(text.encode())
+
+
+def serve(client, name):
+    try:
+        members.append(client)
+        broadcast(f"[SERVER] {name} joined the chat!")
+        while data := client.recv(1024):
+            text = data.decode(errors="replace").strip()
+            if text == "/quit":
+                break
+            broadcast(f"[{name}] {text}", client)
+    except OSError:
+        pass
+    finally:
+        if client in members:
+            members.remove(client)
+            broadcast(f"[SERVER] {name} left the chat")
+        client.close()
+
+
+members = []
+server = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=100)
+while True:
+    client, _ = server.accept()
+    try:
+        client.sendall(b"Enter your username: ")
+        name = client.recv(1024).decode(errors="replace").strip()
+    except OSError:
+        name = ""
+    if name:
+        threading.Thread(target=serve, args=(client, name), daemon=True).start()
+    else:
+        client.close()
