@@ -159,6 +159,7 @@ CONNECTED = {
     "keeper",
     "lookups",
     "measuring",
+    "messages",
     "onerecv",
     "operations",
     "origin",

@@ -225,6 +225,61 @@ class Mistake(Enum):
         "The protocol marks errors. Who does not look takes the bytes beside the mark for a result.",
         "Look at the mark first.",
     )
+    LINE_ENDS = (
+        "line-ends",
+        "Your lines end with \\n alone.",
+        "The lines of a head end with two characters, carriage return and line feed; an empty line of "
+        "that kind "
+        "ends the head.",
+        "Write \\r\\n at the end of each line, and \\r\\n\\r\\n at the end of the head.",
+    )
+    IGNORES_LENGTH = (
+        "ignores-length",
+        "You wait for an end of the connection that does not come.",
+        "A server of HTTP/1.1 keeps the connection open after its answer, unless it was asked to close it. "
+        "Content-Length says where the answer ends.",
+        "Read the head, then as many bytes as Content-Length says; or ask with Connection: close.",
+    )
+    CHUNKS_AS_CONTENT = (
+        "chunks-as-content",
+        "You take the sizes of chunks for content.",
+        "An answer with Transfer-Encoding: chunked has the size of each chunk between the bytes of the "
+        "content. "
+        "Whoever asks with HTTP/1.1 has to take chunks.",
+        "Put the chunks together before you use the content; or ask with HTTP/1.0, which has none.",
+    )
+    UNESCAPED = (
+        "unescaped",
+        "You put what a client sends into a page as it is.",
+        "What looks like a tag in it is one, then: anybody can put a script into your page.",
+        "html.escape what goes into HTML.",
+    )
+    SPLIT_WORD = (
+        "split-word",
+        "You look for the word in each piece by itself.",
+        "The beginning of the word may be the end of one piece, and its rest the beginning of the next.",
+        "Look when the whole answer is there; or keep as many bytes of the last piece as the word has, "
+        "less one.",
+    )
+    HALF_SEARCHED = (
+        "half-searched",
+        "You look for the word in a part of the answer only.",
+        "It is to be found wherever it stands: in the head, at the beginning of the body, and at its end.",
+        "Look into the head and into the body, both of them whole.",
+    )
+    ORIGIN_KILLS = (
+        "origin-kills",
+        "A bad origin ends your program, or keeps it from serving others.",
+        "Origins are not there, break off, and talk nonsense. That is the end of one request.",
+        "Catch OSError and what your reading may raise around the work on one request, close both its "
+        "connections, and go on.",
+    )
+    TARGET_AS_IT_CAME = (
+        "target-as-it-came",
+        "You pass the whole URL on to the origin.",
+        "To a proxy a client says GET http://host/path, to an origin it says GET /path.",
+        "Take the scheme and the authority off before you pass the request on.",
+    )
     DECODE_SPLIT = (
         "decode-split",
         "You decode pieces, not messages.",

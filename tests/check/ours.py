@@ -1,9 +1,10 @@
 """
-Our own servers and clients, which have to pass their contracts as well.
+Our own servers and clients, and curl where it is installed, which have to pass their contracts as well.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 from labnet.calculator.wire import PROFILES
@@ -24,6 +25,16 @@ def _client(service: str, transport: str, variant: str, *arguments: str) -> Case
     return Case(service, "our_client", "", "client", variant, transport, command)
 
 
+def _browsers(service: str, variant: str, ours: tuple[str, ...], curls: tuple[str, ...]) -> list[Case]:
+    """C{labnet get}, and curl."""
+    cases = [Case(service, "our_client", "", "client", variant, "tcp", (*_LABNET, "get", *ours))]
+    if shutil.which("curl"):
+        command = ("curl", "-sS", *curls)
+        cases.append(Case(service, "curl", "", "client", variant, "tcp", command))
+    return cases
+
+
+_HERE = "http://{host}:{port}/"
 _CALCULATION = ("-t", "1", "12", "+", "34")
 
 OURS = [
@@ -36,4 +47,6 @@ OURS = [
     _client("echo", "udp", "upper", "-c", "{where}", "-t", "1", "hello", "there"),
     *(_server("chat", "tcp", framing) for framing in DIALECTS),
     _client("chat", "tcp", "framed", "-c", "{where}", "-f", "framed", "-r", "0"),
+    _server("web", "tcp"),
+    *_browsers("web", "", (_HERE,), (_HERE,)),
 ]

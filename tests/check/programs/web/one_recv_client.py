@@ -1,0 +1,16 @@
+# mistake: one-recv; client tcp
+"""Takes one recv for the answer."""
+
+import socket
+import sys
+
+host, port = sys.argv[1:]
+try:
+    with socket.create_connection((host, int(port)), 10) as server:
+        server.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = server.recv(65536)
+        print(answer.decode("utf-8", "replace"))
+        if not answer:
+            print("no answer", file=sys.stderr)
+except OSError as error:
+    sys.exit(f"no page: {error}")
