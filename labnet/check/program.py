@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
-from twisted.internet.interfaces import IProcessTransport
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall, IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -26,6 +26,8 @@ __all__ = ["Bounds", "Program"]
 
 _MIB = 2**20
 _STDOUT, _STDERR = 1, 2
+#: Seconds that the keeper may take to end a program with all that it has started.
+_LONGEST_KILL = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,12 @@ class Program(ProcessProtocol):
         self._told = b""
         self._how = ""
         self._killed = False
+        self._reactor: Any = None
+        self._force: IDelayedCall | None = None
 
     def start(self, reactor: Any) -> None:
         """Start it, with its standard input open."""
+        self._reactor = reactor
         keeping = [sys.executable, "-I", "-S", str(Path(keeper.__file__))]
         limits = [str(self._bounds.memory), str(self._bounds.processes)]
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
@@ -217,12 +222,20 @@ class Program(ProcessProtocol):
                 self._how = self._how or f"{word} {rest}".strip()
 
     def _kill(self) -> None:
-        if not self._killed and not self.over:
+        if not self._killed and not self.over and self._reactor is not None:
             self._killed = True
             self.transport.closeChildFD(keeper.CONTROL)
+            self._force = self._reactor.callLater(_LONGEST_KILL, self._killKeeper)
+
+    def _killKeeper(self) -> None:
+        """It should have ended by now; the program then ends with it."""
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
 
     def processEnded(self, reason: Failure) -> None:
         self.over = True
+        if self._force is not None and self._force.active():
+            self._force.cancel()
         if not self._how:
             self._how = "exit 0" if reason.check(ProcessDone) else "killed"
         self.changed()

@@ -28,7 +28,7 @@ from labnet.check.verdict import Subject, Verdict
 from labnet.net.service import listeners
 
 #: Examinations at the same time.
-AT_ONCE = 6
+AT_ONCE = 8
 #: Of programs that are right, which never come near them, however busy the machine is; and of those that
 #: are to fail.
 RIGHT = Limits(wait=20.0, idle=2.0)

@@ -9,6 +9,7 @@ import pytest
 from labnet.check.contractfile import Action, Addition, BadContractFile, ContractFile, Move, parse
 from labnet.check.mistakes import Mistake
 from labnet.check.scenario import Side, Topic
+from tests.documents import ROOT, blocks
 
 WHOLE = """
 title = "Exercise 3"
@@ -76,6 +77,14 @@ def test_aScenariosOwnWeightCounts() -> None:
     assert file.weight("byte-by-byte", Topic.SEGMENTATION, 1.0) == 0.5
     assert file.weight("another", Topic.SEGMENTATION, 1.0) == 3.0
     assert file.weight("another", Topic.PLAIN, 4.0) == 4.0
+
+
+def test_thePagesExercise() -> None:
+    """The file that a teacher copies from the page."""
+    (text,) = [block.text for block in blocks(ROOT / "docs" / "check.md") if block.language == "toml"]
+    file = parse(text)
+    assert (file.title, file.points) == ("Exercise 3: the calculator", 10.0)
+    assert [one.name for one in file.additions] == ["exercise-sum"]
 
 
 def test_anEmptyFileChangesNothing() -> None:
