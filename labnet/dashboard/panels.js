@@ -73,7 +73,10 @@ const Panels = (() => {
       problem.textContent = "";
       try {
         const answer = await ask(`faults?number=${number}`, { method: "POST", body: line });
-        said((await answer.json()).line);
+        const inForce = (await answer.json()).line;
+        // Until the lab tells of it by itself.
+        for (const row of told.faults || []) if (row.number === number) row.line = inForce;
+        said(inForce);
       } catch (failure) {
         problem.textContent = failure.message;
         input.focus();

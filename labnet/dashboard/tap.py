@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
 from labnet.catalogue import Entry, Kind, entryFor
 from labnet.dashboard.server import Dashboard
+from labnet.net.dissection import dissectorFor
 from labnet.net.endpoints import DatagramAddress
 from labnet.net.faulting import FaultSwitch
 from labnet.net.hosts import BadHost, plainHost
@@ -108,18 +110,29 @@ class Options(ServerOptions):
         match = _WATCH.fullmatch(description)
         if match is None:
             raise UsageError(f"--watch: {description!r} is not of the form LISTEN=TARGET")
-        service = match["service"] or ""
+        service, detail = match["service"] or "", match["detail"] or ""
         if service:
             try:
-                entryFor(service, Kind.SERVER)
+                detail = detail or _usualDetail(entryFor(service, Kind.SERVER))
             except KeyError:
                 raise UsageError(f"--watch: {description!r}: there is no service {service!r}") from None
+            transport = match["listen"].partition(":")[0]
+            if match["detail"] and dissectorFor(service, detail, transport) is None:
+                raise UsageError(f"--watch: {description!r}: there is no {service} that is {detail!r}")
         options = relay.Options()
         try:
             options.parseOptions(["--listen", match["listen"], "--to", match["target"]])
         except UsageError as error:
             raise UsageError(f"--watch: {description!r}: {error}") from error
-        return service, match["detail"] or "", options
+        return service, detail, options
+
+
+def _usualDetail(entry: Entry) -> str:
+    """What the first listener of a server is called when it is told nothing: struct9 of the calculator."""
+    tap = import_module(entry.tap)
+    options = tap.Options()
+    options.parseOptions([])
+    return next((listener.detail for listener in listeners(tap.makeService(options))), "")
 
 
 def makeService(options: Options) -> Dashboard:

@@ -62,7 +62,9 @@ def test_theTokenOfAFile(memory: MemoryReactorClock, tmp_path: Path) -> None:
         ("tcp:9100:interface=127.0.0.1=tcp:localhost:9000", ("relay", "to tcp:localhost:9000")),
         ("tcp:port=9100=tls:localhost:9000", ("relay", "to tls:localhost:9000")),
         ("udp:9100=udp:127.0.0.1:9001", ("relay", "to udp:127.0.0.1:9001")),
-        ("calculator=tcp:9100=tcp:127.0.0.1:9000", ("calculator", "")),
+        ("calculator=tcp:9100=tcp:127.0.0.1:9000", ("calculator", "struct9")),
+        ("chat=tcp:9100=tcp:127.0.0.1:9000", ("chat", "plain")),
+        ("web=tcp:9100=tcp:127.0.0.1:9000", ("web", "")),
         ("calculator/net=udp:9100=udp:127.0.0.1:9000", ("calculator", "net")),
     ],
 )
@@ -83,6 +85,7 @@ def test_severalAreWatched(memory: MemoryReactorClock) -> None:
         ("tcp:9100=", "is not of the form LISTEN=TARGET"),
         ("9100=tcp:127.0.0.1:9000", "is not of the form LISTEN=TARGET"),
         ("chess=tcp:9100=tcp:127.0.0.1:9000", "there is no service 'chess'"),
+        ("calculator/nett=tcp:9100=tcp:127.0.0.1:9000", "there is no calculator that is 'nett'"),
         ("tcp:nine=tcp:127.0.0.1:9000", "the port must be a number"),
         ("tcp:9100=tcp:127.0.0.1:none", "the port must be a number"),
         ("udp:9100=tcp:127.0.0.1:9000", "UDP can only be relayed --to udp:HOST:PORT"),

@@ -378,8 +378,10 @@ def test_breakingTheNetwork(lab: Twistd, page: Page) -> None:
         assert client.recv(5, socket.MSG_WAITALL) == b"hello"
         page.choose(f":{client.getsockname()[1]}")
         page.waitFor("document.querySelectorAll('.written').length === 3")
-        assert page.evaluate("document.querySelectorAll('.rung.fault').length") > 0
-    page.evaluate(f"{echo}.querySelector('button[type=button]').click()")
+        page.waitFor("document.querySelectorAll('.rung.fault').length > 0")
+    off = f"{echo}.querySelector('button[type=button]')"
+    page.waitFor(f"!{off}.disabled")
+    page.evaluate(f"{off}.click()")
     page.waitFor("document.querySelector('#services .tag') === null")
     with socket.create_connection(("127.0.0.1", lab.port("echo (raw)"))) as client:
         client.sendall(b"hello")
