@@ -181,8 +181,7 @@ class Client:
             raise self._failed(Kind.STAYED, "the end of the program", "it goes on", signs, Mistake.NO_END)
         if cleanly and not self.endedCleanly:
             raise self._failed(
-                Kind.OUTPUT, "an end in the program's own words", "it ended with an error that nobody "
-                "caught",
+                Kind.OUTPUT, "an end in the program's own words", "nobody caught an error",
                 signs, Mistake.UNCAUGHT,
             )  # fmt: skip
 
@@ -211,5 +210,5 @@ class Client:
         if program.over and program.status is not None and kind is not Kind.OUTPUT:
             came = f"{came}: it has ended with status {program.status}"
         elif program.over and program.status:
-            came = f"{came}, and ended with status {program.status}"
+            came = f"{came}, and it ended with status {program.status}"
         return Failed(kind, expected, came, None, program.exceeded or signs.get(kind) or otherwise)

@@ -35,7 +35,7 @@ def _browsers(service: str, variant: str, ours: tuple[str, ...], curls: tuple[st
 
 
 _HERE = "http://{host}:{port}/"
-_CALCULATION = ("-t", "1", "12", "+", "34")
+_CALCULATION = ("-t", "4", "12", "+", "34")
 
 OURS = [
     *(_server("calculator", transport, profile) for profile in PROFILES for transport in ("tcp", "udp")),
