@@ -335,6 +335,40 @@ class Mistake(Enum):
         "The peer keeps its connection open, because it waits for your answer: so both wait for ever.",
         "Answer when a message is whole, whatever comes after it.",
     )
+    ANSWERS_ALL = (
+        "answers-all",
+        "You answer what is no question.",
+        "The source of a datagram can be forged. Who answers everything can be made to send to somebody "
+        "who never asked, and two that answer everything talk to each other for ever.",
+        "Compare the request with those that the protocol knows; drop all others.",
+    )
+    TRUSTS_CLAIM = (
+        "trusts-claim",
+        "You believe what a datagram says about somebody else.",
+        "Anybody can send anything: whoever may register an address that is not its own can lead the "
+        "clients of others to where it likes.",
+        "Compare what is claimed with the address that recvfrom returned.",
+    )
+    NO_EXPIRY = (
+        "no-expiry",
+        "You keep what has run out.",
+        "A service that crashes does not say goodbye. What it said holds for as long "
+        "as it said, and no longer.",
+        "Write down until when, with time.monotonic(), and look at that whenever you answer.",
+    )
+    NUL_PADDING = (
+        "nul-padding",
+        "You keep the zeros that fill a field up.",
+        "A field of fixed size is filled up with zero bytes. They belong to the field, not to the text "
+        "in it.",
+        "Take the text up to the first zero: data.split(b'\\0')[0].",
+    )
+    WAITS_FOR_WORD = (
+        "waits-for-word",
+        "You wait for the peer to say something first.",
+        "Here it is your side that speaks first; the peer waits for it, and so both wait for ever.",
+        "Send what the protocol has at the beginning, and only then call recv.",
+    )
     SILENT = (
         "silent",
         "You do not answer.",

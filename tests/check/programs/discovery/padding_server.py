@@ -1,0 +1,13 @@
+# mistake: padding; server b udp
+"""With '<' struct does not align: 19 bytes."""
+
+import socket
+import struct
+import sys
+
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind((sys.argv[1], int(sys.argv[2])))
+while True:
+    data, address = server.recvfrom(65536)
+    if data == b"GET":
+        server.sendto(struct.pack("<15si", b"localhost", 9000), address)
