@@ -507,7 +507,7 @@ async def oneDatagram(server: Server) -> None:
 )
 async def spacesInDatagram(server: Server) -> None:
     """Spaces at both ends, two in the middle, and a newline belong to the message like all other bytes."""
-    await _asks(server, SPACED)
+    await _asks(server, SPACED, {Kind.SILENCE: Mistake.WRONG_ADDRESS})
 
 
 @CONTRACT.server(
