@@ -34,6 +34,7 @@ __all__ = ["Planned", "Settings", "examine"]
 #: Seconds in which a program that broke a connection off may also end, with its last words; and that it may
 #: sleep meanwhile.
 _LAST_WORDS, _LAST_SLEEP = 1.0, 0.2
+_LOST = "the server has gone, and only who has started it can start it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class _Examination:
     def __init__(self, reactor: Any, settings: Settings) -> None:
         self._reactor = reactor
         self._settings = settings
+        self._lost = False
         self._origin = _originOf(reactor, settings)
         self._host = Host(
             reactor, settings.address, settings.transport, settings.command, settings.bounds,
@@ -158,6 +160,8 @@ class _Examination:
     async def find(self, planned: Planned) -> Finding:
         """Run a scenario, and once more if it fails."""
         scenario = planned.scenario
+        if self._lost:
+            return Finding(scenario, Outcome.BLOCKED, planned.weight, came=_LOST, attempts=0)
         startedAt = self._reactor.seconds()
         first: _Attempt | None = None
         attempts = 0
@@ -169,6 +173,8 @@ class _Examination:
                 break
             first = first or attempt
         seconds = self._reactor.seconds() - startedAt
+        refused = attempt.failed is not None and attempt.failed.kind is Kind.REFUSED
+        self._lost = refused and self._settings.side is Side.SERVER and not self._settings.command
         shown = first if first is not None and attempt.failed is None else attempt
         return self._finding(planned, attempt, shown, attempts, seconds)
 
@@ -287,8 +293,8 @@ async def examine(
     """
     Run scenarios.
 
-    @param plan: in their order. Those of the basis come first; when one of them fails, the others are not
-        run.
+    @param plan: in their order. Those of the basis come first; when one of them fails, none is run any
+        more.
     @param progress: is told how many are done.
     @return: what came of each, in the same order.
     @raise ClientError: there is no server, or nobody can listen where a client is to connect.
@@ -302,7 +308,9 @@ async def examine(
             findings[planned] = await examination.find(planned)
             progress(len(findings))
             _mustBeThere(findings[planned], settings)
-        if all(finding.outcome.good for finding in findings.values()):
+            if not findings[planned].outcome.good:
+                break
+        else:
             await _several(examination, others, settings, findings, progress)
     finally:
         ended = examination.close()

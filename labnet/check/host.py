@@ -22,6 +22,8 @@ __all__ = ["Host", "filledIn", "freePort"]
 
 #: How many times as long as for anything else is waited until a program listens.
 _START = 2
+#: How many free ports are tried.
+_PORTS = 3
 
 
 def filledIn(command: Sequence[str], **places: object) -> list[str]:
@@ -88,6 +90,18 @@ class Host:
             stage.program = program
             return
         await self.stop()
+        for attempt in range(_PORTS):
+            try:
+                await self._start(stage, samePort)
+                return
+            except Failed as failed:
+                # Somebody else may have taken the port that was free: that is not the program's mistake.
+                chosen = not samePort and not self._given[1]
+                if failed.mistake is not Mistake.NO_REUSE or not chosen or attempt == _PORTS - 1:
+                    raise
+                await self.stop()
+
+    async def _start(self, stage: Stage, samePort: bool) -> None:
         host, port = self._given
         if not samePort:
             self.address = host, port or freePort(host, self._transport)

@@ -123,8 +123,10 @@ def _finding(finding: Finding, colour: bool, detailed: bool) -> list[str]:
 
 def explanation(finding: Finding, *, colour: bool = False, detailed: bool = True) -> list[str]:
     """What is to be said of a scenario that did not simply pass; nothing of others."""
-    if finding.outcome in (Outcome.PASSED, Outcome.BLOCKED):
+    if finding.outcome is Outcome.PASSED:
         return []
+    if finding.outcome is Outcome.BLOCKED:
+        return [plain(finding.came)] if finding.came else []
     if finding.outcome is Outcome.BROKEN:
         return lines(finding.came)
     about = [
