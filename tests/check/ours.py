@@ -48,6 +48,8 @@ OURS = [
     *(_server("discovery", "udp", variant) for variant in ("a", "b", "lines")),
     _client("discovery", "udp", "b", "--ask", "{where}", "--form", "B"),
     _client("discovery", "udp", "lines", "--ask", "{where}", "--lookup", "chat"),
+    _server("greeting", "tcp"),
+    _client("greeting", "tcp", "", "-c", "{where}"),
     *(_server("chat", "tcp", framing) for framing in DIALECTS),
     _client("chat", "tcp", "framed", "-c", "{where}", "-f", "framed", "-r", "0"),
     _server("web", "tcp"),
