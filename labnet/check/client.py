@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,6 +30,7 @@ class Client:
     @ivar variant: which kind of the service it speaks: a profile, a style.
     @ivar transport: C{"tcp"} or C{"udp"}.
     @ivar datagrams: over UDP, the socket that it asks.
+    @ivar folder: the one of its own, empty at first, if C{{folder}} stands in its command.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Client:
         self.transport = transport
         self.variant = variant
         self._datagrams = datagrams
+        self.folder: Path | None = None
         self._connections: deque[Connection] = deque()
 
     @property
@@ -62,6 +65,11 @@ class Client:
     def arrived(self, connection: Connection) -> None:
         """It has connected; the reactor's side of it."""
         self._connections.append(connection)
+
+    @property
+    def hasConnected(self) -> bool:
+        """Whether a connection of it waits for L{connects}."""
+        return bool(self._connections)
 
     async def connects(self, *, signs: Signs = NO_SIGNS) -> Connection:
         """

@@ -69,6 +69,7 @@ class Options(CommandOptions):
          number(int, "port", 0, 65_535)],
         ["origin", None, None, "Of a server that stands between: where we are behind it, HOST:PORT; "
          "a free port if not given."],
+        ["folder", None, None, "Of a server of files: the folder that it gives away; we put files there."],
         ["transport", None, None, "With --client: tcp or udp.", choice("transport", ("tcp", "udp"))],
         ["variant", "v", None, "Which kind of the service: a calculator's profile, an echo's style."],
         ["profile", None, None, "The same as --variant."],
@@ -149,6 +150,7 @@ class Options(CommandOptions):
         self._parseWhere(self.contract)
         self._parseCommand()
         self._parseOrigin(self.contract)
+        self._parseFolder(self.contract)
         if self["output"] is not None and not Path(self["output"]).absolute().parent.is_dir():
             raise UsageError(f"--output: {self['output']}: there is no such folder")
         self.seed = self["seed"] if self["seed"] is not None else secrets.randbelow(10**6)
@@ -240,6 +242,17 @@ class Options(CommandOptions):
             raise UsageError("where does it connect to? {origin} in the command, or --origin HOST:PORT")
         self.origin = transport, (host, int(port))
 
+    def _parseFolder(self, contract: Contract) -> None:
+        """Which folder a server of files gives away."""
+        given = self["folder"]
+        if given is not None and not (contract.folder and self.side is Side.SERVER):
+            raise UsageError("--folder: this one gives no files away")
+        if given is not None and not Path(given).is_dir():
+            raise UsageError(f"--folder: {given}: there is no such folder")
+        told = given is not None or any("{folder}" in word for word in self.command)
+        if contract.folder and self.side is Side.SERVER and not told and not self["list"]:
+            raise UsageError("which folder does it give away? {folder} in the command, or --folder DIR")
+
     def _readContractFile(self) -> ContractFile:
         if self["contract"] is None:
             return ContractFile()
@@ -300,6 +313,7 @@ class Options(CommandOptions):
             self.address,
             self.command,
             self.origin,
+            Path(self["folder"]) if self["folder"] is not None else None,
             self.typed,
             self.seed,
             self["again"],

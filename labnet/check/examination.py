@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
@@ -54,6 +57,8 @@ class Settings:
         listen.
     @ivar origin: the transport to what is behind a server that stands between, and where we listen for
         it; port 0 for a free one.
+    @ivar folder: that a server of files gives away; L{None} for one of our own, if C{{folder}} stands in
+        the command. A client with that in its command has an empty one each time.
     @ivar command: starts the client, or the server if it does not run already.
     @ivar typed: what is typed into a client's standard input; L{None} leaves that to the scenario.
     @ivar again: how often a scenario that has failed is run again.
@@ -66,6 +71,7 @@ class Settings:
     address: tuple[str, int] = (LOOPBACK, 0)
     command: tuple[str, ...] = ()
     origin: tuple[str, tuple[str, int]] | None = None
+    folder: Path | None = None
     typed: bytes | None = None
     seed: int = 0
     again: int = 1
@@ -135,6 +141,12 @@ class _Attempt:
         return self.failed.mistake or scenario.mistake or exceeded or crash
 
 
+def _folderOf(settings: Settings) -> Path | None:
+    if settings.folder is None and any("{folder}" in word for word in settings.command):
+        return Path(mkdtemp(prefix="labnet-check-"))
+    return settings.folder
+
+
 def _originOf(reactor: Any, settings: Settings) -> Origin | None:
     if settings.origin is None:
         return None
@@ -152,9 +164,10 @@ class _Examination:
         self._settings = settings
         self._lost = False
         self._origin = _originOf(reactor, settings)
+        self._folder = _folderOf(settings)
         self._host = Host(
             reactor, settings.address, settings.transport, settings.command, settings.bounds,
-            {} if self._origin is None else self._origin.places,
+            {"folder": self._folder, **({} if self._origin is None else self._origin.places)},
         )  # fmt: skip
 
     async def find(self, planned: Planned) -> Finding:
@@ -180,7 +193,10 @@ class _Examination:
 
     def close(self) -> Deferred[None]:
         """End what was started; there is no need to wait for it."""
-        return self._host.stop()
+        ended = self._host.stop()
+        if self._folder is not None and self._settings.folder is None:
+            rmtree(self._folder, ignore_errors=True)
+        return ended
 
     def _finding(
         self, planned: Planned, last: _Attempt, shown: _Attempt, attempts: int, seconds: float
@@ -235,7 +251,7 @@ class _Examination:
         await host.ready(stage)
         server = Server(
             self._reactor, stage, host.address, settings.transport, settings.variant,
-            lambda: Deferred.fromCoroutine(host.again(stage)), self._origin,
+            lambda: Deferred.fromCoroutine(host.again(stage)), self._origin, self._folder,
         )  # fmt: skip
         await scenario.play(server)
 
@@ -245,13 +261,15 @@ class _Examination:
         datagrams = Datagrams(stage) if settings.transport == "udp" and not scenario.absent else None
         program = stage.program = Program((), stage.changed, settings.bounds)
         client = Client(self._reactor, stage, program, settings.transport, settings.variant, datagrams)
+        if self._folder is not None:
+            client.folder = Path(mkdtemp(dir=self._folder))
         port = None if scenario.absent else self._listen(stage, client, datagrams)
         number = (
             settings.address[1] or freePort(host, settings.transport)
             if port is None
             else port.getHost().port
         )
-        program.command = tuple(filledIn(settings.command, host=host, port=number))
+        program.command = tuple(filledIn(settings.command, host=host, port=number, folder=client.folder))
         try:
             program.start(self._reactor)
             if settings.typed is not None:

@@ -427,6 +427,12 @@ class Mistake(Enum):
         "input() returns when a line is typed. Until then your program does not read what the others say.",
         "Read the connection in a thread of its own, or wait for both with select.",
     )
+    NOT_TOLD = (
+        "not-told",
+        "You do not tell the others that the game is over.",
+        "They go on playing a game that somebody has won, or wait for ever.",
+        "Keep all players of a game in a list, and send the end to each of them.",
+    )
     PATH_TRAVERSAL = (
         "path-traversal",
         "You give away files outside of your folder.",

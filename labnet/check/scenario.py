@@ -107,6 +107,7 @@ class Contract:
         input ends at once, unless C{--input} has something for it.
     @param origins: for a service that stands between, the transport to what is behind it, for each variant;
         C{server.origin} is that.
+    @param folder: whether its servers give away the files of a folder, C{server.folder}.
     @param named: the variants in which clients say where that is. In the others the command says it, as
         C{{origin}}.
     """
@@ -118,12 +119,14 @@ class Contract:
         *,
         interactive: bool = False,
         origins: Mapping[str, str] | None = None,
+        folder: bool = False,
         named: Collection[str] = (),
     ) -> None:
         self.service = service
         self.variants = variants
         self.interactive = interactive
         self.origins = dict(origins or {})
+        self.folder = folder
         self.named = frozenset(named)
         self.scenarios: list[Scenario] = []
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -46,6 +47,7 @@ class Server:
     @param address: host and port.
     @param restart: ends it and starts it again, where we have started it.
     @param origin: of a server that stands between.
+    @param folder: of a server of files.
     @ivar variant: which kind of the service it is: a profile, a style.
     @ivar transport: C{"tcp"} or C{"udp"}.
     @ivar random: the scenario's dice.
@@ -60,6 +62,7 @@ class Server:
         variant: str,
         restart: Callable[[], Deferred[None]] | None = None,
         origin: Origin | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._reactor = reactor
         self._stage = stage
@@ -68,6 +71,7 @@ class Server:
         self.variant = variant
         self._restart = restart
         self._origin = origin
+        self._folder = folder
         self._connections = 0
 
     @property
@@ -85,6 +89,18 @@ class Server:
         """Of a server that stands between: where it connects to."""
         assert self._origin is not None
         return self._origin
+
+    @property
+    def folder(self) -> Path:
+        """Of a server of files: the folder whose files it gives away; a scenario puts them there."""
+        assert self._folder is not None
+        return self._folder
+
+    def put(self, name: str, data: bytes) -> None:
+        """Put a file into the folder, for as long as the scenario lasts."""
+        path = self.folder / name
+        path.write_bytes(data)
+        self._stage.atEnd(lambda: path.unlink(missing_ok=True))
 
     async def connect(self, *, signs: Signs = NO_SIGNS, words: str = "a connection") -> Connection:
         """

@@ -11,6 +11,9 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
@@ -48,12 +51,15 @@ async def examined(reactor: Any, job: dict[str, Any]) -> dict[str, Any]:
     ]
     service, address = None, ("127.0.0.1", 0)
     behind = contract.origins.get(variant) if side is Side.SERVER else None
+    folder = Path(mkdtemp(prefix="labnet-check-")) if "{folder}" in job.get("options", []) else None
     origin = (behind, ("127.0.0.1", freePort("127.0.0.1", behind))) if behind else None
     if side is Side.SERVER and not command:
-        service, port = ours(job["service"], transport, variant, _filledIn(job.get("options", []), origin))
+        service, port = ours(
+            job["service"], transport, variant, _filledIn(job.get("options", []), origin, folder)
+        )
         address = ("127.0.0.1", port)
     settings = Settings(
-        side, transport, variant, address, command, origin, None if contract.interactive else b"",
+        side, transport, variant, address, command, origin, folder, None if contract.interactive else b"",
         job["seed"], again=0, atOnce=2, limits=WRONG if job["wrong"] else RIGHT, bounds=BOUNDS,
     )  # fmt: skip
     startedAt = reactor.seconds()
@@ -62,13 +68,15 @@ async def examined(reactor: Any, job: dict[str, Any]) -> dict[str, Any]:
     finally:
         if service is not None:
             await service.stopService()
+        if folder is not None:
+            rmtree(folder, ignore_errors=True)
     subject = Subject(job["service"], side, variant, transport, " ".join(command) or "ours", job["seed"])
     return asObject(Verdict(subject, findings, seconds=reactor.seconds() - startedAt))
 
 
-def _filledIn(options: list[str], origin: Any) -> list[str]:
-    """With the place of the origin, for our server that stands between."""
-    return filledIn(options, origin=f"127.0.0.1:{origin[1][1]}") if origin else options
+def _filledIn(options: list[str], origin: Any, folder: Path | None) -> list[str]:
+    """With the place of the origin, for a server that stands between, and the folder, for one of files."""
+    return filledIn(options, origin=f"127.0.0.1:{origin[1][1]}" if origin else "", folder=folder)
 
 
 def ours(name: str, transport: str, variant: str, extra: list[str]) -> tuple[Any, int]:

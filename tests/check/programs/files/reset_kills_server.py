@@ -1,0 +1,31 @@
+# mistake: reset-kills; server course tcp; arguments: {host} {port} {folder}
+"""One client after another, and no exception is caught."""
+
+import os
+import socket
+import sys
+
+
+def content(name):
+    path = os.path.join(folder, name)
+    if "/" in name or "\0" in name or os.path.islink(path) or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def serve(client):
+    name = client.recv(1024).decode(errors="replace").strip()
+    data = content(name)
+    if data is None:
+        client.sendall(b"NOT_FOUND")
+    else:
+        client.sendall(b"OK" + str(len(data)).encode())
+        client.sendall(data)
+    client.close()
+
+
+host, port, folder = sys.argv[1:]
+server = socket.create_server((host, int(port)), backlog=100)
+while True:
+    serve(server.accept()[0])

@@ -1,0 +1,36 @@
+# mistake: no-end; client tcp
+"""V and K are taken for no."""
+
+import socket
+import struct
+import sys
+
+
+def receive():
+    data = b""
+    while len(data) < 8:
+        piece = server.recv(8 - len(data))
+        if not piece:
+            raise ConnectionError("the server has gone")
+        data += piece
+    return struct.unpack("<c3xi", data)[0]
+
+
+def ask(relation, number):
+    server.sendall(struct.pack("<c3xi", relation, number))
+    return receive()
+
+
+low, high = 1, 100
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as server:
+        while low < high:
+            middle = (low + high + 1) // 2
+            if ask(b"<", middle) == b"I":
+                high = middle - 1
+            else:
+                low = middle
+        if ask(b"=", low) == b"Y":
+            print("I have won:", low)
+except (OSError, ValueError) as error:
+    sys.exit(f"no game: {error}")
