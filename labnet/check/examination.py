@@ -21,7 +21,7 @@ from labnet.check.client import Client
 from labnet.check.connection import Connection
 from labnet.check.datagrams import Datagrams
 from labnet.check.evidence import Failed, Kind
-from labnet.check.host import Host, filledIn, freePort
+from labnet.check.host import Host, filledIn, freePort, takenPort
 from labnet.check.mistakes import Mistake
 from labnet.check.origin import Origin
 from labnet.check.program import Bounds, Program
@@ -264,11 +264,10 @@ class _Examination:
         if self._folder is not None:
             client.folder = Path(mkdtemp(dir=self._folder))
         port = None if scenario.absent else self._listen(stage, client, datagrams)
-        number = (
-            settings.address[1] or freePort(host, settings.transport)
-            if port is None
-            else port.getHost().port
-        )
+        holding = takenPort(host) if scenario.absent and not settings.address[1] else None
+        number = settings.address[1] if port is None else port.getHost().port
+        if holding is not None:
+            number = holding.getsockname()[1]
         program.command = tuple(filledIn(settings.command, host=host, port=number, folder=client.folder))
         try:
             program.start(self._reactor)
@@ -278,6 +277,8 @@ class _Examination:
             await attempt.play(scenario.play(client))
         finally:
             ended = program.kill()
+            if holding is not None:
+                holding.close()
             if datagrams is not None:
                 datagrams.close()
             elif port is not None:

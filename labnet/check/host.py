@@ -18,7 +18,7 @@ from labnet.check.stage import Stage
 from labnet.check.unread import listens
 from labnet.net.outcome import ClientError, ExitStatus
 
-__all__ = ["Host", "filledIn", "freePort"]
+__all__ = ["Host", "filledIn", "freePort", "takenPort"]
 
 #: How many times as long as for anything else is waited until a program listens.
 _START = 2
@@ -43,6 +43,16 @@ def freePort(host: str, transport: str) -> int:
     with socket.socket(family, kind) as trying:
         trying.bind((host, 0))
         return int(trying.getsockname()[1])
+
+
+def takenPort(host: str) -> socket.socket:
+    """
+    A socket on a port where nobody listens, and nobody else can while it is open: a free port may be
+    somebody else's a moment later.
+    """
+    holding = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    holding.bind((host, 0))
+    return holding
 
 
 class Host:

@@ -1,8 +1,8 @@
 """
 The guessing game's contract: what its server and its players have to bear.
 
-The bytes are those of C{docs/protocols/guess.md}. Padding, and the number in an answer, say nothing and are not
-looked at. When a connection is ended after the last word is left open.
+The bytes are those of C{docs/protocols/guess.md}. Padding, and the number in an answer, are not looked at.
+When a connection is ended after the last word is left open.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ async def manyAtOnce(server: Server) -> None:
 
 @CONTRACT.server("halves of two players", Topic.MANY, Mistake.SHARED_STATE)
 async def interleavedHalves(server: Server) -> None:
-    """Two players send a half of their questions each, then the other halves. Each is a stream by itself."""
+    """Two players send a half of their questions each, then the other halves: two streams."""
     first, second = await server.connect(), await server.connect()
     for connection, question in ((first, more(0)), (second, less(1))):
         await connection.send(question.encode()[:5])
