@@ -12,6 +12,7 @@ there are any, and the transport; then how it is started, unless that is C{{host
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -80,6 +81,21 @@ def students() -> Iterator[Case]:
         assert found, f"{path} does not say in its first line what it is"
 
 
+def rows() -> list[str]:
+    """
+    The wrong programs as rows of a table, for C{docs/check-programs.md}: C{python -m tests.check.programs}
+    prints them.
+    """
+    found: dict[Path, str] = {}
+    for case in students():
+        path = PROGRAMS / case.service / f"{case.name}.py"
+        if case.mistake:
+            what = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+            first = " ".join(what.split("\n\n")[0].split()).replace("|", "or")
+            found[path] = f"| {case.service} | {case.side} | {first} | `{case.mistake}` |"
+    return list(found.values())
+
+
 @cache
 def reports(service: str, wrong: bool, seeds: tuple[int, ...]) -> dict[tuple[str, int], dict[str, Any]]:
     """The reports of a service's wrong programs, or its correct ones, by the case's name and the seed."""
@@ -102,3 +118,7 @@ def reports(service: str, wrong: bool, seeds: tuple[int, ...]) -> dict[tuple[str
         case, seed = wanted[answer["job"]]
         found[str(case), seed] = answer["report"]
     return found
+
+
+if __name__ == "__main__":
+    print("\n".join(rows()))

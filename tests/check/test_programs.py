@@ -16,7 +16,8 @@ import pytest
 from labnet.check.collection import contracts
 from labnet.check.mistakes import mistakeCalled
 from tests.check.ours import OURS
-from tests.check.programs import Case, reports, students
+from tests.check.programs import Case, reports, rows, students
+from tests.documents import ROOT
 
 CASES = [*students(), *OURS]
 WRONG = [case for case in CASES if case.mistake]
@@ -68,3 +69,10 @@ def test_thereAreProgramsForEachContract(service: str) -> None:
     assert wrong["server"] >= 6
     assert wrong["client"] >= 4
     assert min(correct["server"], correct["client"]) >= 1
+
+
+def test_thePageTellsOfProgramsThatThereAre() -> None:
+    """Each row is what C{python -m tests.check.programs} prints."""
+    text = ROOT.joinpath("docs", "check-programs.md").read_text("utf-8")
+    table = text.partition("<!-- programs -->\n")[2].partition("<!-- end -->")[0]
+    assert set(table.splitlines()[2:]) <= set(rows())
