@@ -167,6 +167,7 @@ CONNECTED = {
     "output",
     "panels",
     "program",
+    "proxying",
     "reloading",
     "report",
     "route",

@@ -182,6 +182,11 @@ class Connection(Protocol):
         await self._stage.until(lambda: self.ended is not None or bool(self._came))
         return bool(self._came)
 
+    @property
+    def came(self) -> bytes:
+        """What has come, and nobody has asked for yet."""
+        return bytes(self._came)
+
     async def receive(self, size: int, *, words: str = "", signs: Signs = NO_SIGNS) -> bytes:
         """
         Wait for so many bytes, whatever they are.

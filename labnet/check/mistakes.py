@@ -267,6 +267,12 @@ class Mistake(Enum):
         "It is to be found wherever it stands: in the head, at the beginning of the body, and at its end.",
         "Look into the head and into the body, both of them whole.",
     )
+    COMPRESSED = (
+        "compressed",
+        "You look for the word in compressed bytes.",
+        "A browser says with Accept-Encoding that it takes gzip, and then the origin may send the page so.",
+        "Take Accept-Encoding out of the request, or decompress what has Content-Encoding before you look.",
+    )
     ORIGIN_KILLS = (
         "origin-kills",
         "A bad origin ends your program, or keeps it from serving others.",

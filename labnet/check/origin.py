@@ -100,16 +100,26 @@ class Origin:
         return self._datagrams
 
     async def connects(
-        self, *, words: str = "that it connects to the origin", signs: Signs = NO_SIGNS
+        self,
+        *,
+        holding: bytes = b"",
+        words: str = "that it connects to the origin",
+        signs: Signs = NO_SIGNS,
     ) -> Connection:
         """
         Over TCP, wait until the server connects.
 
+        @param holding: what must have come on the connection, among several; if it comes on none, it is the
+            first of them.
         @raise Failed: it does not.
         """
         assert self._stage is not None
-        if await self._stage.until(lambda: bool(self._connections)):
-            return self._connections.popleft()
+        waiting = self._connections
+        await self._stage.until(lambda: any(holding in one.came for one in waiting))
+        if waiting:
+            connection = next((one for one in waiting if holding in one.came), waiting[0])
+            waiting.remove(connection)
+            return connection
         raise Failed(Kind.SILENCE, words, "it did not", None, signs.get(Kind.SILENCE))
 
     async def leave(self) -> None:

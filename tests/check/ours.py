@@ -36,6 +36,8 @@ def _browsers(service: str, variant: str, ours: tuple[str, ...], curls: tuple[st
 
 _HERE = "http://{host}:{port}/"
 _CALCULATION = ("-t", "4", "12", "+", "34")
+_HERE, _THERE = "http://{host}:{port}/", "http://example.org/page"
+_CALCULATION = ("-t", "1", "12", "+", "34")
 
 OURS = [
     *(_server("calculator", transport, profile) for profile in PROFILES for transport in ("tcp", "udp")),
@@ -59,4 +61,8 @@ OURS = [
     _client("chat", "tcp", "framed", "-c", "{where}", "-f", "framed", "-r", "0"),
     _server("web", "tcp"),
     *_browsers("web", "", (_HERE,), (_HERE,)),
+    _server("proxy", "tcp", "fixed", "--target", "{origin}"),
+    _server("proxy", "tcp", "forward"),
+    *_browsers("proxy", "fixed", (_HERE,), (_HERE,)),
+    *_browsers("proxy", "forward", ("-x", _HERE, _THERE), ("-x", _HERE, _THERE)),
 ]

@@ -354,7 +354,7 @@ def _marked(client: Client) -> tuple[str, bytes]:
     return word, page(word.encode())
 
 
-async def _asked(client: Client) -> tuple[Connection, Asked]:
+async def askedFor(client: Client) -> tuple[Connection, Asked]:
     """The client's request; a correct one has what the protocol says."""
     connection = await client.connects()
     got = await asked(connection, signs={Kind.SILENCE: Mistake.SILENT})
@@ -377,7 +377,7 @@ async def _leave(connection: Connection, got: Asked) -> None:
 async def onePage(client: Client) -> None:
     """The client asks, the server answers at once and in one piece, the client prints the page."""
     word, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     await connection.send(response(content, b"Connection: close"))
     connection.halfClose()
     await client.prints(word, words="the page")
@@ -387,7 +387,7 @@ async def onePage(client: Client) -> None:
 async def endOfTheProgram(client: Client) -> None:
     """When the page is there, and the server has ended the connection, the client ends."""
     word, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     await connection.send(response(content, b"Connection: close"))
     connection.close()
     await client.prints(word, words="the page")
@@ -401,7 +401,7 @@ async def connectionStaysOpen(client: Client) -> None:
     request, if the client did not ask for its end. The client has all of it, prints it, and ends.
     """
     word, content = _marked(client)
-    connection, got = await _asked(client)
+    connection, got = await askedFor(client)
     await connection.send(response(content))
     await _leave(connection, got)
     await client.prints(word, words="the page", signs={Kind.OUTPUT: Mistake.IGNORES_LENGTH})
@@ -412,7 +412,7 @@ async def connectionStaysOpen(client: Client) -> None:
 async def pageByteByByte(client: Client) -> None:
     """TCP keeps no boundaries: an answer may arrive in any pieces, down to single bytes."""
     word, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     await connection.send(response(content, b"Connection: close"), pieces=1)
     connection.halfClose()
     await client.prints(word, words="the page")
@@ -422,7 +422,7 @@ async def pageByteByByte(client: Client) -> None:
 async def headThenPage(client: Client) -> None:
     """Servers send the head first, and the page when they have it."""
     word, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     whole = response(content, b"Connection: close")
     await connection.send(whole, cuts=[len(whole) - len(content)])
     connection.halfClose()
@@ -433,7 +433,7 @@ async def headThenPage(client: Client) -> None:
 async def manyPieces(client: Client) -> None:
     """A page of 40,000 bytes in pieces of 1,000; its last line is what is looked for."""
     word, _ = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     content = page(b"and so on\n" * 4_000 + word.encode())
     await connection.send(response(content, b"Connection: close"), pieces=1_000)
     connection.halfClose()
@@ -444,7 +444,7 @@ async def manyPieces(client: Client) -> None:
 async def characterInTwo(client: Client) -> None:
     """A page in UTF-8, cut once inside of each of its characters."""
     text = "árvíztűrő tükörfúrógép"
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     whole = response(page(text.encode()), b"Connection: close")
     inside = [at for at in range(1, len(whole)) if 0x80 <= whole[at] < 0xC0]
     await connection.send(whole, cuts=inside)
@@ -462,7 +462,7 @@ async def pageInChunks(client: Client) -> None:
     client of HTTP/1.0 the page ends with the connection.
     """
     word, content = _marked(client)
-    connection, got = await _asked(client)
+    connection, got = await askedFor(client)
     at = content.index(word.encode()) + len(word) // 2
     chunks = (content[:at], content[at:])
     await connection.send(chunked(*chunks) if got.takesChunks else response(content, length=False))
@@ -475,7 +475,7 @@ async def pageInChunks(client: Client) -> None:
 async def pageUpToTheEnd(client: Client) -> None:
     """An answer of HTTP/1.0 without a length: the page ends where the connection ends."""
     word, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     await connection.send(response(content, version=b"HTTP/1.0", length=False), pieces=30)
     connection.halfClose()
     await client.prints(word, words="the page")
@@ -486,7 +486,7 @@ async def pageUpToTheEnd(client: Client) -> None:
 async def slowServer(client: Client) -> None:
     """The head comes, and the page half a second later. That is no error."""
     word, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     whole = response(content, b"Connection: close")
     await connection.send(whole[: -len(content)])
     await client.pause(0.5)
@@ -500,7 +500,7 @@ async def endInPlaceOfAnAnswer(client: Client) -> None:
     """
     The server ends the connection without an answer: recv returns b''. The client says so, and ends.
     """
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     connection.close()
     await client.ends(signs={Kind.STAYED: Mistake.IGNORES_END})
 
@@ -512,7 +512,7 @@ async def endInTheMiddle(client: Client) -> None:
     a sentence on standard error, or with its exit status.
     """
     _, content = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     whole = response(content, b"Content-Length: 5000", b"Connection: close", length=False)
     await connection.send(whole)
     connection.close()
@@ -524,7 +524,7 @@ async def endInTheMiddle(client: Client) -> None:
 @CONTRACT.client("broken off before the answer", Topic.RESET, Mistake.UNCAUGHT)
 async def brokenOff(client: Client) -> None:
     """The server crashes: recv raises ConnectionResetError. The client says so in a sentence, and ends."""
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     connection.reset()
     await client.ends(signs={Kind.STAYED: Mistake.IGNORES_END})
 
@@ -538,7 +538,7 @@ async def nobodyListens(client: Client) -> None:
 @CONTRACT.client("not found", Topic.INPUT, Mistake.ERROR_AS_RESULT)
 async def notFound(client: Client) -> None:
     """The server answers 404. Whoever uses the client must get to know that, and it ends as it should."""
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     body = page(b"There is no such page here.")
     await connection.send(response(body, b"Connection: close", status=b"404 Not Found"))
     connection.close()
@@ -551,7 +551,7 @@ async def notFound(client: Client) -> None:
 @CONTRACT.client("what is no text", Topic.INPUT, Mistake.UNCAUGHT)
 async def noText(client: Client) -> None:
     """A picture in place of a page: bytes that are no UTF-8. The client does with it what it likes."""
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     await connection.send(response(bytes(range(256)), b"Connection: close", media=b"image/png"))
     connection.close()
     await client.ends()
@@ -560,7 +560,7 @@ async def noText(client: Client) -> None:
 @CONTRACT.client("what is no answer", Topic.INPUT, Mistake.UNCAUGHT)
 async def noAnswer(client: Client) -> None:
     """Something answers that does not speak HTTP. The client says so, or shows it, and ends."""
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     await connection.send(b"hello\n")
     connection.close()
     await client.ends()
@@ -570,7 +570,7 @@ async def noAnswer(client: Client) -> None:
 async def largePage(client: Client) -> None:
     """A page of a mebibyte; its last line is what is looked for."""
     word, _ = _marked(client)
-    connection, _ = await _asked(client)
+    connection, _ = await askedFor(client)
     lines = b"".join(b"line %07d\n" % number for number in range(80_000))
     await connection.send(response(lines + word.encode() + b"\n", b"Connection: close"))
     connection.halfClose()
