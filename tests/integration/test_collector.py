@@ -110,12 +110,12 @@ def test_aLargeInputArrivesAsItIs(tmp_path: Path) -> None:
 def test_aCollectorThatNeverReadsIsGivenUp() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"tcp:127.0.0.1:{silent.getsockname()[1]}"
-        options = ("--connect", where, "--pause", "0", "--timeout", "0.5")
+        options = ("--connect", where, "--pause", "0", "--timeout", "1")
         done = labnet("collector", *options, stdin="x" * 50_000_000)
     assert (done.returncode, done.stdout) == (4, "")
     assert (
         done.stderr
-        == "labnet collector: timed out: no answer came (the collector did not read for 0.5 s)\n"
+        == "labnet collector: timed out: no answer came (the collector did not read for 1 s)\n"
     )
 
 

@@ -58,7 +58,7 @@ def test_aStudentsServerGreetsOurs(arguments: list[str]) -> None:
     """Also one that forgets to close."""
     with Running([sys.executable, "-c", SERVER, *arguments]) as server:
         where = "tcp:127.0.0.1:" + server.waitFor(r"port (\d+)")[1]
-        done = labnet("greeting", "--connect", where, "--timeout", "0.5" if arguments else "30")
+        done = labnet("greeting", "--connect", where, "--timeout", "2" if arguments else "30")
     assert (done.returncode, done.stdout) == (0, f"{GREETING}\n")
 
 

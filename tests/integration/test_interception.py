@@ -242,7 +242,7 @@ def test_aHandshakeThatIsNeverCompleted(tmp_path: Path, lab: Path, origins: Orig
     """It is ended by the limit, and the next client is served."""
     with Twistd(
         tmp_path, "labnet-proxy", "--listen", "tcp:0", "--connect-port", "any", "--intercept", "localhost",
-        "--ca", str(lab), "--origin-ca", str(origins.file), "--handshake-timeout", "0.2",
+        "--ca", str(lab), "--origin-ca", str(origins.file), "--handshake-timeout", "2",
     ) as running:  # fmt: skip
         with socket.create_connection(("127.0.0.1", running.port("proxy"))) as client:
             client.settimeout(PATIENCE)

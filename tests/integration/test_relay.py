@@ -105,7 +105,7 @@ def test_theChainToOurCalculator(tmp_path: Path) -> None:
 def test_theChainToAStudentsServerAcrossALostDatagram(tmp_path: Path) -> None:
     with (
         program(UDP_SERVER, "1") as server,
-        relay(tmp_path, f"udp:127.0.0.1:{portOf(server)}", "--timeout", "0.2") as running,
+        relay(tmp_path, f"udp:127.0.0.1:{portOf(server)}", "--timeout", "1") as running,
     ):
         asked = student(CLIENT, str(running.port("relay")), "12 + 34", "3 * 4")
         assert asked.stdout.splitlines() == ["46 R", "12 R"], asked.stderr

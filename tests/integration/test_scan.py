@@ -75,7 +75,7 @@ def test_openClosedAndFiltered() -> None:
         pass
     with listening(3) as opened, dropping() as dropped:
         wanted = sorted({*opened, dropped, *last})
-        report = scanned(QUIET, ",".join(map(str, wanted)), "--timeout", "0.2", "--tries", "2")
+        report = scanned(QUIET, ",".join(map(str, wanted)), "--timeout", "1", "--tries", "2")
         (host,) = report["hosts"]
         assert openPorts(report) == opened
         assert host["filtered"] == {"no answer": str(dropped)}
@@ -181,7 +181,7 @@ def test_fewDescriptorsAreEnough() -> None:
     with listening(20) as opened, dropping() as dropped:
         ports = ",".join(map(str, [*opened, dropped, *range(1, 101)]))
         done = subprocess.run(
-            [sys.executable, "-m", "labnet", "scan", "--json", QUIET, ports, "--timeout", "0.2"],
+            [sys.executable, "-m", "labnet", "scan", "--json", QUIET, ports, "--timeout", "0.5"],
             capture_output=True, text=True, env=ENVIRONMENT, timeout=PATIENCE, check=False,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60)),
         )  # fmt: skip
