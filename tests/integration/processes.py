@@ -30,6 +30,10 @@ if ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", ""):
     _bytecode = tempfile.TemporaryDirectory(prefix="labnet-bytecode-")
     ENVIRONMENT["PYTHONPYCACHEPREFIX"] = _bytecode.name
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is for what a shell runs in the background, and for all that this starts: it hears no Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def need(program: str) -> str:
     """
