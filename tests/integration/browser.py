@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,11 @@ import pytest
 
 from tests.integration.processes import ENVIRONMENT, PATIENCE, need
 
-__all__ = ["Browser", "Tab"]
+__all__ = ["Browser", "Refused", "Tab"]
+
+
+class Refused(AssertionError):
+    """The browser could not do it: an expression failed, or the page that it was about has gone."""
 
 
 class Browser:
@@ -75,7 +78,8 @@ class Browser:
             if answer.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
                 self.problems.append(json.dumps(answer["params"]))
             if answer.get("id") == self._number:
-                assert "error" not in answer, answer
+                if "error" in answer:
+                    raise Refused(answer)
                 result: dict[str, Any] = answer["result"]
                 return result
 
@@ -125,28 +129,31 @@ class Tab:
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result
+        if "exceptionDetails" in result:
+            raise Refused(result)
         return result["result"].get("value")
 
     def waitFor(self, expression: str) -> None:
-        """Wait until an expression is true."""
+        """Wait until an expression is true. Meanwhile there may be another page, or none."""
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(expression):
-            if time.monotonic() > deadline:
-                text = self.evaluate("document.body.innerText")
-                pytest.fail(f"never became true: {expression}\nThe page says:\n{text}", pytrace=False)
-            self.evaluate("new Promise((done) => setTimeout(done, 20))")
+        problem: Refused | None = None
+        while time.monotonic() < deadline:
+            try:
+                if self.evaluate(expression):
+                    return
+                self.evaluate("new Promise((done) => setTimeout(done, 20))")
+                problem = None
+            except Refused as refused:
+                problem = refused
+                time.sleep(0.02)
+        text = problem or self.evaluate("document.body.innerText")
+        pytest.fail(f"never became true: {expression}\nThe page says:\n{text}", pytrace=False)
 
     def reload(self, expression: str) -> None:
         """Load the page again, and wait until an expression is true in what it leads to."""
+        self.evaluate("window.isOld = true")
         self.call("Page.reload")
-        deadline = time.monotonic() + PATIENCE
-        found = False
-        while not found and time.monotonic() < deadline:
-            # Meanwhile there may be another page, or none.
-            with suppress(AssertionError):
-                found = self.evaluate(f"new Promise((done) => setTimeout(() => done({expression}), 20))")
-        assert found, f"never became true: {expression}"
+        self.waitFor(f"!window.isOld && {expression}")
 
     def close(self) -> None:
         """Close it; what went wrong in it is known then."""

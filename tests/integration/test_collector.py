@@ -114,8 +114,7 @@ def test_aCollectorThatNeverReadsIsGivenUp() -> None:
         done = labnet("collector", *options, stdin="x" * 50_000_000)
     assert (done.returncode, done.stdout) == (4, "")
     assert (
-        done.stderr
-        == "labnet collector: timed out: no answer came (the collector did not read for 1 s)\n"
+        done.stderr == "labnet collector: timed out: no answer came (the collector did not read for 1 s)\n"
     )
 
 
