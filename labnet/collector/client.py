@@ -51,6 +51,7 @@ class CollectorClient(Protocol):
         self._room: Deferred[None] | None = None
         self._ended: Failure | None = None
         self._isProducer = False
+        self._peerEnded = False
         self._done: Deferred[bytes] | None = None
 
     def send(self, piece: bytes, timeout: float = 5.0) -> Deferred[None]:
@@ -86,8 +87,8 @@ class CollectorClient(Protocol):
             return done
         done.addBoth(_stopping(self._clock.callLater(timeout, self._notClosed, timeout)))
         self._unregister()
-        if ISSLTransport.providedBy(self.transport):
-            self.transport.loseConnection()  # TLS has no halves.
+        if self._peerEnded or ISSLTransport.providedBy(self.transport):
+            self.transport.loseConnection()  # TLS has no halves, and an ended one will not end again.
         else:
             self.transport.loseWriteConnection()
         return done
@@ -111,6 +112,7 @@ class CollectorClient(Protocol):
 
     def readConnectionLost(self) -> None:
         # It will not say any more; whether it still reads is not to be known. After our end it is over.
+        self._peerEnded = True
         if self._done is not None:
             self.transport.loseConnection()
 

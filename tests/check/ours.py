@@ -52,6 +52,8 @@ OURS = [
     _client("discovery", "udp", "lines", "--ask", "{where}", "--lookup", "chat"),
     _server("greeting", "tcp"),
     _client("greeting", "tcp", "", "-c", "{where}"),
+    _server("collector", "tcp"),
+    _client("collector", "tcp", "", "-c", "{where}", "one", "two", "three"),
     *(_server("chat", "tcp", framing) for framing in DIALECTS),
     _server("guess", "tcp"),
     _client("guess", "tcp", "", "-c", "{where}", "-t", "2"),

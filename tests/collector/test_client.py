@@ -39,6 +39,18 @@ def test_eachPieceIsOneWriteThenTheStreamEnds(clock: Clock) -> None:
     assert client.sent == 6
 
 
+def test_aCollectorThatHasEndedItsHalfFirst(clock: Clock) -> None:
+    """It is sent everything, and its end, which has been, is not waited for."""
+    client, transport = connected(clock)
+    client.readConnectionLost()
+    client.send(b"one")
+    done = client.end()
+    assert transport.pieces == [b"one"]
+    assert transport.disconnecting
+    client.connectionLost(Failure(ConnectionDone()))
+    assert resultOf(done) == b""
+
+
 def test_aCollectorThatDoesNotReadIsWaitedFor(clock: Clock) -> None:
     client, transport = connected(clock)
     write = transport.write

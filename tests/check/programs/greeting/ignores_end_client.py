@@ -1,18 +1,13 @@
 # mistake: ignores-end; client tcp
-"""Reads for ever."""
+"""Prints what comes, for ever."""
 
 import socket
 import sys
 
 try:
     with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as server:
-        greeting = b""
         while True:
-            data = server.recv(1024)
-            if data:
-                greeting += data
-            if greeting.endswith((b".", b"!")):
-                print(greeting.decode("utf-8", "replace"))
-                greeting = b""
+            sys.stdout.buffer.write(server.recv(1024))
+            sys.stdout.flush()
 except OSError as error:
     sys.exit(f"no greeting: {error}")
