@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from labnet.dashboard.wire import event, notice, row
-from labnet.net.dissection import Dissector, Field
+from labnet.net.dissection import Dissector, Field, fieldsOf
 from labnet.net.noticing import Notice, Noticing
 from labnet.net.trace import Conversation, Event, Happening
 
@@ -47,7 +47,7 @@ class Ladder:
             self._stop("The beginning of this conversation is no longer kept, so the rest is not decoded.")
         for happened in self._since(self._read):
             self._read = happened.number
-            fields = self._became(happened) if self._dissector is not None else []
+            fields = fieldsOf(self._dissector, happened)
             if fields:
                 omitted = max(0, len(fields) - MOST_FIELDS)
                 self._fields[happened.number] = (tuple(fields[:MOST_FIELDS]), omitted)
@@ -110,23 +110,6 @@ class Ladder:
             places[happened.number] = (0 if self._datagrams else before[0], before[1])
             before[1] -= 1
         return places
-
-    def _became(self, happened: Event) -> list[Field]:
-        """What became clear with an event."""
-        dissector = self._dissector
-        assert dissector is not None
-        missing = happened.size - len(happened.data)
-        match happened.what:
-            case Happening.RECEIVED:
-                return dissector.received(happened.data, missing)
-            case Happening.WRITTEN:
-                return dissector.written(happened.data, missing)
-            case Happening.PEER_ENDED:
-                return dissector.receivedEnd()
-            case Happening.CLOSED:
-                # Ours ends here at the latest; after WE_ENDED something may still have been written.
-                return [*dissector.receivedEnd(), *dissector.writtenEnd()]
-        return []
 
     def _stop(self, why: str) -> None:
         self._dissector = None

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 from zlib import crc32
 
-from labnet.net.dissection import Dissector, Field, dissectorFor
+from labnet.net.dissection import Dissector, Field, dissectorFor, fieldsOf
 from labnet.net.noticing import Noticing
 from labnet.net.packets import (
     LONGEST_DATAGRAM,
@@ -181,7 +181,7 @@ class _Making:
         for event in self.events:
             # Clocks are set back, packets are not.
             self._at = max(self._at, event.at)
-            fields = self._fields(event)
+            fields = fieldsOf(self._dissector, event)
             self._meaning = _told(fields)
             self._meaning += [f"notice: {one.text}" for one in self._noticing.happened(event, fields)]
             yield from self.happened(event)
@@ -211,22 +211,6 @@ class _Making:
         first = f"synthetic: {title(conversation)} #{conversation.id}: {what}"
         comments = (first, *more, *self.takeNotes())
         return Captured(self._at, side is _Side.US, packet, comments)
-
-    def _fields(self, event: Event) -> Sequence[Field]:
-        """What an event has completed."""
-        dissector, missing = self._dissector, event.size - len(event.data)
-        if dissector is None:
-            return ()
-        match event.what:
-            case Happening.RECEIVED:
-                return dissector.received(event.data, missing)
-            case Happening.WRITTEN:
-                return dissector.written(event.data, missing)
-            case Happening.PEER_ENDED:
-                return dissector.receivedEnd()
-            case Happening.CLOSED:
-                return [*dissector.receivedEnd(), *dissector.writtenEnd()]
-        return ()
 
 
 def _told(found: Sequence[Field]) -> list[str]:

@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from labnet.catalogue import Kind, entryFor
+from labnet.net.trace import Event, Happening
 from labnet.net.wants import Everything, Exactly, NotUnderstood, Passing, Piece, Run, StreamEnded, Want
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "body",
     "counted",
     "dissectorFor",
+    "fieldsOf",
     "ignore",
     "lengthPrefixed",
     "passOver",
@@ -102,6 +104,28 @@ class Dissector(Protocol):
 
     def writtenEnd(self) -> list[Field]:
         """Our half has ended."""
+
+
+def fieldsOf(dissector: Dissector | None, event: Event) -> list[Field]:
+    """
+    What became clear with an event of a conversation.
+
+    @param dissector: has been told of all events before; L{None} where nothing is taken apart.
+    """
+    if dissector is None:
+        return []
+    missing = event.size - len(event.data)
+    match event.what:
+        case Happening.RECEIVED:
+            return dissector.received(event.data, missing)
+        case Happening.WRITTEN:
+            return dissector.written(event.data, missing)
+        case Happening.PEER_ENDED:
+            return dissector.receivedEnd()
+        case Happening.CLOSED:
+            # Ours ends here at the latest; after WE_ENDED something may still have been written.
+            return [*dissector.receivedEnd(), *dissector.writtenEnd()]
+    return []
 
 
 def dissectorFor(service: str, detail: str, transport: str, outgoing: bool = False) -> Dissector | None:
@@ -225,7 +249,8 @@ class Direction:
             self.position += missing
         else:
             place = self.position + len(self._buffer)
-            self._stop(place, place, f"{sized(missing)} after this were not kept")
+            were = "was" if missing == 1 else "were"
+            self._stop(place, place, f"{sized(missing)} after this {were} not kept")
         fields += self._feed(b"")
         if not harmless:
             self.position += missing

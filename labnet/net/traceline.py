@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from twisted.logger import Logger
 
-from labnet.net.dissection import Dissector, Field, dissectorFor
+from labnet.net.dissection import Dissector, Field, dissectorFor, fieldsOf
 from labnet.net.logs import counted
 from labnet.net.noticing import Noticing
 from labnet.net.trace import Conversation, Event, Happening
@@ -155,23 +155,9 @@ class _Watched:
 
     def meaning(self, event: Event) -> list[str]:
         """Lines with what is whole now, and with what there is to notice."""
-        fields = _dissected(self._dissector, event) if self._dissector is not None else ()
+        fields = fieldsOf(self._dissector, event)
         told = [f"= {line}" for line in _messages(fields)]
         return told + [f"* {notice.text}" for notice in self._noticing.happened(event, fields)]
-
-
-def _dissected(dissector: Dissector, event: Event) -> Sequence[Field]:
-    missing = event.size - len(event.data)
-    match event.what:
-        case Happening.RECEIVED:
-            return dissector.received(event.data, missing)
-        case Happening.WRITTEN:
-            return dissector.written(event.data, missing)
-        case Happening.PEER_ENDED:
-            return dissector.receivedEnd()
-        case Happening.CLOSED:
-            return [*dissector.receivedEnd(), *dissector.writtenEnd()]
-    return ()
 
 
 def _messages(fields: Sequence[Field]) -> Iterator[str]:
