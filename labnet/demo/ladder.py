@@ -4,9 +4,7 @@ A conversation as a ladder of pieces: who sent what, when, in how many pieces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from labnet.net.dissection import Dissector, Field, dissectorFor
+from labnet.net.dissection import dissectorFor, fieldsOf
 from labnet.net.noticing import Noticing
 from labnet.net.trace import Conversation, Event, Happening
 
@@ -42,23 +40,9 @@ def lessons(conversation: Conversation) -> list[str]:
     found = [
         notice.text
         for event in conversation.events
-        for notice in noticing.happened(event, _became(event, dissector) if dissector is not None else ())
+        for notice in noticing.happened(event, fieldsOf(dissector, event))
     ]
     return found[:_MOST_LESSONS]
-
-
-def _became(event: Event, dissector: Dissector) -> Sequence[Field]:
-    """What became clear with an event."""
-    match event.what:
-        case Happening.RECEIVED:
-            return dissector.received(event.data, event.size - len(event.data))
-        case Happening.WRITTEN:
-            return dissector.written(event.data, event.size - len(event.data))
-        case Happening.PEER_ENDED:
-            return dissector.receivedEnd()
-        case Happening.CLOSED:
-            return [*dissector.receivedEnd(), *dissector.writtenEnd()]
-    return ()
 
 
 def _rung(event: Event, conversation: Conversation, peer: str, local: str) -> str:
@@ -66,9 +50,9 @@ def _rung(event: Event, conversation: Conversation, peer: str, local: str) -> st
     unit = "" if conversation.transport == "udp" else "FIN"
     match event.what:
         case Happening.RECEIVED:
-            return f"{milliseconds}  {peer} ──{event.size:4} ──▶ {local}  {_bytes(event)}"
+            return f"{milliseconds}  {peer} ── {event.size:3} ──▶ {local}  {_bytes(event)}"
         case Happening.WRITTEN:
-            return f"{milliseconds}  {peer} ◀──{event.size:4} ── {local}  {_bytes(event)}"
+            return f"{milliseconds}  {peer} ◀── {event.size:3} ── {local}  {_bytes(event)}"
         case Happening.FAULT:
             return f"{'':11}  {'':{len(peer)}}    fault: {event.note}"
         case Happening.PEER_ENDED:

@@ -28,7 +28,7 @@ def receive(server: socket.socket, size: int) -> bytes:
     while len(data) < size:
         piece = server.recv(size - len(data))
         if not piece:
-            raise ConnectionError(f"closed after {len(data)} of {size} bytes")
+            raise ConnectionError(f"only {len(data)} of {size} bytes")
         data += piece
     return data
 

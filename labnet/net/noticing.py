@@ -311,9 +311,14 @@ def _ends(event: Event, fields: Sequence[Field], messages: Sequence[Field]) -> I
 
 def _notUnderstood(event: Event, fields: Sequence[Field]) -> Iterable[Notice]:
     for field in fields:
-        if field.name == NOT_UNDERSTOOD and not field.level:
+        if field.name == NOT_UNDERSTOOD and _isThePeers(field, event):
             where = f"At byte {field.start} of its stream" if event.what in _PIECES else "At the end"
             yield Notice(Lesson.NOT_UNDERSTOOD, f"{where}: {field.value}.", (event.number,))
+
+
+def _isThePeers(field: Field, event: Event) -> bool:
+    """Whether a message was really wrong: it may be only that not all of it was kept."""
+    return not field.level and not (field.start == field.end and len(event.data) < event.size)
 
 
 # Datagrams
@@ -336,7 +341,7 @@ class _Datagrams:
             case Happening.CLOSED:
                 yield from self._closed(event)
         for field in fields:
-            if field.name in (CUT_OFF, NOT_UNDERSTOOD) and not field.level:
+            if field.name in (CUT_OFF, NOT_UNDERSTOOD) and _isThePeers(field, event):
                 lesson = Lesson.CUT_OFF if field.name == CUT_OFF else Lesson.NOT_UNDERSTOOD
                 yield Notice(lesson, f"A datagram was not understood: {field.value}.", (event.number,))
 

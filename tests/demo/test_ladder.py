@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from labnet.demo import onerecv
 from labnet.demo.clienttap import DEMONSTRATIONS
-from labnet.demo.demonstration import Measured, Report
+from labnet.demo.demonstration import Demonstration, Measured, Report
 from labnet.demo.ladder import ladder, lessons
 from labnet.demo.presentation import introduced, listed, presented
 from labnet.net.trace import Conversation, Happening, Trace
@@ -106,6 +108,12 @@ def test_thePageFitsItsTerminal() -> None:
     page = presented(onerecv.DEMONSTRATION, REPORT, width=70)
     assert max(map(len, page)) <= max(70, code)
     assert max(len(line) for line in page if not line.startswith("    ")) <= 70
+
+
+@pytest.mark.parametrize("shown", DEMONSTRATIONS, ids=lambda shown: shown.name)
+def test_theCodeFitsATerminal(shown: Demonstration) -> None:
+    """It is shown as it ran, and so has to be narrow enough for the usual one."""
+    assert max(map(len, presented(shown, REPORT, width=80))) <= 80
 
 
 def test_coloursChangeNothingElse() -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labnet.net.dissection import Field, dissectorFor
+from labnet.net.dissection import NOT_UNDERSTOOD, Field, dissectorFor, fieldsOf
 from labnet.net.noticing import MOST_OF_A_KIND, Lesson, Notice, Noticing, noticed
-from labnet.net.trace import Conversation, Event, Happening, Trace, TransportName
+from labnet.net.trace import Bounds, Conversation, Event, Happening, Trace, TransportName
 from labnet.net.utf8 import CutCharacter, CutCharacters
 from tests.documents import ROOT
 
@@ -279,6 +279,18 @@ def test_whatIsNotUnderstood() -> None:
     """It is said where that is."""
     (notice,) = told(came(b"GET / HTTP/1.0\n\nhello\n"), service="web", detail="")
     assert notice.text == "At byte 16 of its stream: this is no request line: hello."
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_whatWasNotKeptIsNobodysMistake(transport: TransportName) -> None:
+    """Where not all of a piece was kept, its message was whole for all that is known."""
+    trace = Trace(Bounds(pieceBytes=4))
+    conversation = trace.begin("calculator", "struct9", transport, ("::1", 1), ("::1", 2), 100.0)
+    trace.add(conversation, Happening.RECEIVED, 101.0, REQUEST)
+    dissector = dissectorFor("calculator", "struct9", transport)
+    fields = {event.number: fieldsOf(dissector, event) for event in conversation.events}
+    assert [field.name for field in fields[2]].count(NOT_UNDERSTOOD) == 1
+    assert noticed(conversation, fields) == []
 
 
 def test_piecesThatAreMessagesAreNotTalkedAbout() -> None:
