@@ -433,6 +433,12 @@ class Mistake(Enum):
         "input() returns when a line is typed. Until then your program does not read what the others say.",
         "Read the connection in a thread of its own, or wait for both with select.",
     )
+    TOO_EARLY = (
+        "too-early",
+        "You end the stream before the other side may know that it has ended.",
+        "Its end is what the peer acts upon at once; what it needs for that has to be there before.",
+        "Wait for the answer that it is there, and only then close.",
+    )
     NOT_TOLD = (
         "not-told",
         "You do not tell the others that the game is over.",

@@ -16,7 +16,7 @@ from twisted.internet.protocol import Factory
 
 from labnet.check.connection import NO_SIGNS, Connection
 from labnet.check.datagrams import Datagrams
-from labnet.check.evidence import Failed, Kind, Signs
+from labnet.check.evidence import Exhibit, Failed, Kind, Signs
 from labnet.check.mistakes import Mistake
 from labnet.check.origin import Origin
 from labnet.check.program import Program
@@ -73,6 +73,8 @@ class Server:
         self._origin = origin
         self._folder = folder
         self._connections = 0
+        self._printed = 0
+        self.ignoreOutput()
 
     @property
     def random(self) -> Random:
@@ -134,6 +136,36 @@ class Server:
     async def pause(self, seconds: float) -> None:
         """Let some time pass: for what is to be slow, never for waiting until something has happened."""
         await self._stage.sleep(seconds)
+
+    async def prints(
+        self, text: str, *, words: str = "", mistake: Mistake | None = None, patient: bool = False
+    ) -> None:
+        """
+        Wait until a program that we have started has printed this after what was asked for last; of
+        another nobody knows.
+
+        @param patient: whether it may sleep meanwhile, for a time of its own.
+        @raise Failed: it does not.
+        """
+        program = self.program
+        if program is None:
+            return
+        data = text.encode("utf-8")
+
+        def printed() -> bool:
+            return data in program.stdout[self._printed :]
+
+        await self._stage.until(lambda: printed() or program.over, asleep=not patient)
+        if not printed():
+            came = program.stdout[self._printed :][-200:]
+            exhibit = Exhibit(data, came, 0) if came else None
+            told = "it printed something else" if came else "it printed nothing"
+            raise Failed(Kind.OUTPUT, words or f"the output {text!r}", told, exhibit, mistake)
+        self._printed = program.stdout.index(data, self._printed) + len(data)
+
+    def ignoreOutput(self) -> None:
+        """What was printed until now is not looked at."""
+        self._printed = 0 if self.program is None else len(self.program.stdout)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -1,0 +1,24 @@
+# mistake: ignores-end; client tcp; arguments: {host} {port} 1
+"""Reads on when recv has returned b''."""
+
+import socket
+import sys
+
+
+def receive(size):
+    data = b""
+    while len(data) < size:
+        data += server.recv(size - len(data))
+    return data
+
+
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as server:
+        server.sendall(b"KI|" + sys.argv[3].encode())
+        length = receive(2)
+        if length == b"0|":
+            sys.exit("there is none")
+        length += receive(1)
+        print(receive(int(length[:-1])).decode())
+except (OSError, ValueError) as error:
+    sys.exit(f"no answer: {error}")
