@@ -25,6 +25,8 @@ SERVER = [sys.executable, str(PROGRAMS / "correct_selector_server.py")]
 CLIENT = [sys.executable, str(PROGRAMS / "correct_asking_client.py")]
 PLACE = ["{host}", "{port}"]
 QUICK = ["--timeout", "2", "--idle", "0.3", "--again", "0", "--seed", "1"]
+#: Of programs that are ended for what they do.
+PATIENT = ["--timeout", "20"]
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -178,14 +180,18 @@ def test_aProgramThatNeverListens(tmp_path: Path) -> None:
     assert ids(examine(tmp_path, "import time\ntime.sleep(1000)", "--timeout", "0.3")) == ["not-started"]
 
 
+FLOODS = "while True: print('x' * 1000)"
+
+
 def test_outputWithoutEnd(tmp_path: Path) -> None:
-    report = examine(tmp_path, "while True: print('x' * 1000)")
+    report = examine(tmp_path, FLOODS, *PATIENT)
     assert ids(report) == ["endless-output"]
     assert len(json.dumps(report)) < 1_000_000
 
 
 def test_moreMemoryThanThereIs(tmp_path: Path) -> None:
-    report = examine(tmp_path, "x = []\nwhile True: x.append(bytearray(b'x' * 1000000))", "--memory", "64")
+    source = "x = []\nwhile True: x.append(bytearray(b'x' * 1000000))"
+    report = examine(tmp_path, source, "--memory", "64", *PATIENT)
     assert ids(report) == ["too-much-memory"]
 
 
@@ -203,6 +209,7 @@ for _ in range(300):
         time.sleep(1000)
 time.sleep(1000)
 """,
+        *PATIENT,
     )
     assert ids(report) == ["endless-forks"]
     assert isGone(int((tmp_path / "note").read_text()))
@@ -229,13 +236,13 @@ while not os.path.exists(sys.argv[1]):
 
 
 HANGS = "time.sleep(1000)"
-ENDINGS = ["", HANGS, f"os.kill(os.getppid(), signal.SIGTERM); {HANGS}"]
+ENDINGS = ["", FLOODS, f"os.kill(os.getppid(), signal.SIGTERM)\n{FLOODS}"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_aDaemonDoesNotSurvive(tmp_path: Path, ending: str) -> None:
-    """One that has left its session, whose parent has ended, and that takes no signal."""
-    examine(tmp_path, DAEMON + ending, "--timeout", "0.5", "--only", "plain")
+    """One that has left its session, whose parent has ended or is ended, and that takes no signal."""
+    examine(tmp_path, DAEMON + ending, *PATIENT, "--only", "plain")
     assert isGone(int((tmp_path / "note").read_text()))
 
 
