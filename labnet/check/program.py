@@ -163,7 +163,9 @@ class Program(ProcessProtocol):
                 for task in os.listdir(f"/proc/{pid}/task"):
                     with open(f"/proc/{pid}/task/{task}/stat", "rb") as file:
                         fields = file.read().rpartition(b")")[2].split()
-                    if fields[0] not in (b"S", b"Z", b"T", b"I"):
+                    # The program itself, ended: its keeper is about to say so.
+                    asleep = b"STI" if pid == self._pid else b"STIZ"
+                    if fields[0] not in asleep:
                         return None
                     used.append((task, fields[11], fields[12]))
             except OSError:
