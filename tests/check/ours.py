@@ -34,10 +34,8 @@ def _browsers(service: str, variant: str, ours: tuple[str, ...], curls: tuple[st
     return cases
 
 
-_HERE = "http://{host}:{port}/"
-_CALCULATION = ("-t", "4", "12", "+", "34")
 _HERE, _THERE = "http://{host}:{port}/", "http://example.org/page"
-_CALCULATION = ("-t", "1", "12", "+", "34")
+_CALCULATION = ("-t", "4", "12", "+", "34")
 
 OURS = [
     *(_server("calculator", transport, profile) for profile in PROFILES for transport in ("tcp", "udp")),
