@@ -4,6 +4,7 @@ The proxy's connections to clients: reads requests, and answers them in order.
 
 from __future__ import annotations
 
+from math import inf
 from time import time
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,8 @@ class ProxyConnection(TunnellingConnection):
         super().outputDrained()
         if self._exchange is not None:
             self._exchange.clientDrained()
+        elif self._lingersSince == inf:
+            self._endAnswering()
         elif self._splice is None:
             self._advance()
 
@@ -133,8 +136,11 @@ class ProxyConnection(TunnellingConnection):
         self._leaveFastPath()
         phases = self.factory.policy.phases
         lifetime = self.factory.limits.lifetime
-        if _over(self._lingersSince, phases.linger, now):
-            self.drop("answered")
+        if _over(self._lingersSince, phases.linger + (phases.response or inf), now):
+            self.drop("the client does not read")
+        elif _over(self._lingersSince, phases.linger, now):
+            # What the client's system has not taken yet still gets there: no reset.
+            self.close("answered")
         elif _over(self.openedAt, lifetime, now):
             self.drop(f"open for {lifetime:g} s")
         elif self._exchange is not None:
@@ -449,7 +455,15 @@ class ProxyConnection(TunnellingConnection):
         self._heads = self._headSince = None
         if self._inputEnded or self._closing:
             self.close("answered")
+        elif self.held("output"):
+            # A client that reads slowly has all the time that it may have while it is answered.
+            self._lingersSince = inf
         else:
+            self._endAnswering()
+
+    def _endAnswering(self) -> None:
+        """Everything has left: now the client's half is waited for, and not for long."""
+        if not self._closing:
             self._lingersSince = self.factory.clock.seconds()
             for why in ("output", "ahead", "connecting"):
                 self.release(why)

@@ -62,7 +62,8 @@ def test_aSlowHead(makeWorld: MakeWorld) -> None:
     assert status(client.take()) == 408
     assert client.transport.halfClosed
     world.pump(3)
-    assert client.aborted
+    assert client.closed
+    assert not client.aborted
 
 
 def test_anUploadThatStops(makeWorld: MakeWorld) -> None:

@@ -95,3 +95,25 @@ def test_noLimitIsNone(makeWorld: MakeWorld) -> None:
         origin.says(b"x")
         world.pump(50)
     assert not client.aborted
+
+
+def test_aSlowReaderOfTheLastAnswer(makeWorld: MakeWorld) -> None:
+    """
+    Its end is waited for when it has read what was written, not before; and then what its system has not
+    taken yet still gets there, for a reset would throw it away. Who reads nothing at all is dropped.
+    """
+    world = makeWorld(PATIENT)
+    client, origin = world.exchange(GET[:-2] + b"Connection: close\r\n\r\n")
+    client.fillsAt(1_000)
+    origin.says(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5_000)
+    world.pump(20)
+    assert not client.transport.halfClosed
+    assert not client.closed
+    assert not client.aborted
+    client.drained()
+    assert client.transport.halfClosed
+    world.pump(3)
+    assert client.closed
+    assert not client.aborted
+    world.pump(PATIENT.phases.response)
+    assert client.aborted
