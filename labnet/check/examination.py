@@ -279,11 +279,15 @@ class _Examination:
             ended = program.kill()
             if holding is not None:
                 holding.close()
+            closed: Any = None
             if datagrams is not None:
-                datagrams.close()
+                closed = datagrams.close()
             elif port is not None:
-                port.stopListening()
+                closed = port.stopListening()
         await ended
+        if closed is not None:
+            # The next one may listen on the same port.
+            await closed
 
     def _listen(self, stage: Stage, client: Client, datagrams: Datagrams | None) -> Any:
         host, number = self._settings.address

@@ -97,6 +97,24 @@ def test_aClientOnAFixedPort() -> None:
     assert (result.returncode, result.stderr) == (0, ""), result.stdout
 
 
+HASTY = """
+import socket, struct, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as server:
+    server.sendall(struct.pack("ii1s", 12, 34, b"+"))
+    print(struct.unpack("ii1s", server.recv(9))[0])
+"""
+
+
+def test_aClientThatFailsOnAFixedPort() -> None:
+    """It is run again as soon as it has ended, and the port is free by then."""
+    with Running([sys.executable, "-c", LISTENING], stdin=subprocess.PIPE) as finding:
+        port = finding.waitFor(r"port (\d+)")[1]
+    client = [sys.executable, "-c", HASTY, "127.0.0.1", port]
+    result = check("--client", "--port", port, "--only", "plain,answer-cut", "--", *client)
+    assert (result.returncode, result.stderr) == (1, ""), result.stderr
+    assert "[short-recv]" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
