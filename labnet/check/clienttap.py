@@ -27,7 +27,7 @@ from labnet.check.junit import asJUnit
 from labnet.check.program import Bounds
 from labnet.check.scenario import Contract, Scenario, Side
 from labnet.check.stage import Limits
-from labnet.check.textreport import asText, listing
+from labnet.check.textreport import WIDTH, asText, listing
 from labnet.check.verdict import Outcome, Subject, Verdict
 from labnet.net.console import Console
 from labnet.net.endpoints import LOOPBACK, isHost
@@ -45,6 +45,10 @@ FORMATS: dict[str, Callable[[Verdict], str]] = {
     "gradescope": lambda verdict: json.dumps(asGradescope(verdict), indent=1),
     "html": asHTML,
 }
+
+
+# Columns below which a report is no better for being narrower.
+_NARROWEST = 60
 
 
 class Options(CommandOptions):
@@ -334,7 +338,7 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
         console.say("\n".join(contracts()))
         return ExitStatus.OK
     if options["list"]:
-        console.say(listing(planned.scenario for planned in options.plan))
+        console.say(listing((planned.scenario for planned in options.plan), _columns(console)))
         return ExitStatus.OK
     startedAt = reactor.seconds()
     with Progress(sys.__stderr__ or io.StringIO(), "scenarios", len(options.plan), size=False) as progress:
@@ -350,11 +354,19 @@ async def run(reactor: Any, options: Options, console: Console) -> int:
     return ExitStatus.OK if verdict.passed else ExitStatus.ANSWERED_ERROR
 
 
+def _columns(console: Console) -> int:
+    """How wide a text is that people read."""
+    return max(_NARROWEST, min(console.width or WIDTH, WIDTH))
+
+
 def _tell(console: Console, options: Options, verdict: Verdict) -> None:
     path, form = options["output"], options["format"]
     if path is None or path == "-":
-        colour = form == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        console.say(asText(verdict, colour=True) if colour else FORMATS[form](verdict))
+        if form == "text" and console.width is not None:
+            colour = not os.environ.get("NO_COLOR")
+            console.say(asText(verdict, colour=colour, width=_columns(console)))
+        else:
+            console.say(FORMATS[form](verdict))
         return
     try:
         Path(path).write_text(FORMATS[form](verdict) + "\n", "utf-8")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from labnet.check.evidence import Exhibit
 
-__all__ = ["Row", "hexadecimal", "lines", "plain", "rows"]
+__all__ = ["ROW", "Row", "hexadecimal", "lines", "plain", "rows"]
 
 #: Bytes in a row, and rows above and below the decisive one.
-WIDTH = 16
+ROW = 16
 _AROUND = 1
 
 
@@ -60,17 +60,21 @@ class Row:
     mark: int | None
 
 
-def rows(exhibit: Exhibit) -> list[Row]:
-    """The rows around the decisive byte, those of what was expected first."""
-    first = max(0, exhibit.offset // WIDTH - _AROUND) * WIDTH
-    last = (exhibit.offset // WIDTH + _AROUND + 1) * WIDTH
+def rows(exhibit: Exhibit, width: int = ROW) -> list[Row]:
+    """
+    The rows around the decisive byte, those of what was expected first.
+
+    @param width: bytes in a row.
+    """
+    first = max(0, exhibit.offset // width - _AROUND) * width
+    last = (exhibit.offset // width + _AROUND + 1) * width
     found: list[Row] = []
     for label, data in (("expected", exhibit.expected), ("came", exhibit.came)):
         # A byte that is missing may be the first of a row of its own.
-        for offset in range(first, min(last, max(len(data), exhibit.offset + 1)), WIDTH):
-            part = data[offset : min(offset + WIDTH, last)]
+        for offset in range(first, min(last, max(len(data), exhibit.offset + 1)), width):
+            part = data[offset : min(offset + width, last)]
             at = exhibit.offset - offset
-            inside = 0 <= at < WIDTH and at <= len(part)
+            inside = 0 <= at < width and at <= len(part)
             found.append(
                 Row(
                     label,

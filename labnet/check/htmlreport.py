@@ -6,6 +6,7 @@ print.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from html import escape
 
 from labnet.check.display import Row, lines, plain, rows
@@ -76,7 +77,7 @@ def asHTML(verdict: Verdict) -> str:
     scenarios = f"{score.passed} of {counted(score.scenarios, 'scenario')} passed"
     body = [
         f"<h1>{title}</h1>",
-        f'<p class="quiet">{escape(subjectLine(verdict))}</p>',
+        f'<p class="quiet">{escape(subjectLine(replace(verdict, title="")))}</p>',
         f'<p class="score"><strong>{percent}</strong><span>{points(score)} points, {scenarios}</span></p>',
         f'<meter min="0" max="100" value="{score.percent:.1f}" aria-label="score">{percent}</meter>',
         *_mending(verdict),

@@ -4,17 +4,18 @@ The report for a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
-from labnet.check.display import Row, hexadecimal, lines, plain, rows
-from labnet.check.evidence import Step
+from labnet.check.display import ROW, hexadecimal, lines, plain, rows
+from labnet.check.evidence import Exhibit, Step
 from labnet.check.mistakes import Mistake
 from labnet.check.scenario import Scenario, Topic
 from labnet.check.score import Score, byTopic, total
 from labnet.check.verdict import Finding, Outcome, Verdict
 
 __all__ = [
+    "WIDTH",
     "asText",
     "counted",
     "explanation",
@@ -27,7 +28,8 @@ __all__ = [
     "summary",
 ]
 
-_WIDTH = 100
+#: Columns that lines of words have at the most.
+WIDTH = 100
 _MOST_STEPS = 12
 _WORDS = {
     Outcome.PASSED: "ok",
@@ -45,21 +47,22 @@ _COLOURS = {
 }
 
 
-def asText(verdict: Verdict, *, colour: bool = False, detailed: bool = True) -> str:
+def asText(verdict: Verdict, *, colour: bool = False, detailed: bool = True, width: int = WIDTH) -> str:
     """
     The whole report.
 
     @param colour: whether the outcomes are coloured, for a terminal.
     @param detailed: whether it says of what failed what was said before.
+    @param width: of the terminal; what programs have printed may be wider.
     """
     text = [subjectLine(verdict), ""]
     for topic, score in byTopic(verdict).items():
         text.append(f"{topic.title:<40}{points(score)}")
         for finding in verdict.findings:
             if finding.scenario.topic is topic:
-                text += _finding(finding, colour, detailed)
+                text += _finding(finding, colour, detailed, width)
         text.append("")
-    text += mending(verdict)
+    text += mending(verdict, width)
     text.append(summary(verdict))
     return "\n".join(text)
 
@@ -94,16 +97,18 @@ def counted(number: int, one: str) -> str:
     return f"{number} {one}{'' if number == 1 else 's'}"
 
 
-def listing(scenarios: Iterable[Scenario]) -> str:
+def listing(scenarios: Iterable[Scenario], width: int = WIDTH) -> str:
     """The scenarios with their topics, for C{--list}."""
+    scenarios = list(scenarios)
+    names = max((len(scenario.name) for scenario in scenarios), default=0) + 2
     text: list[str] = []
     topic: Topic | None = None
     for scenario in scenarios:
         if scenario.topic is not topic:
             topic = scenario.topic
             text += [*([""] if text else []), f"{topic.title} ({topic.word})"]
-        text.append(f"  {scenario.name:<28}{scenario.title}")
-        text += (f"  {'':<28}{line}" for line in wrap(scenario.why, _WIDTH - 30))
+        text.append(f"  {scenario.name:<{names}}{scenario.title}")
+        text += (f"  {'':<{names}}{line}" for line in wrap(scenario.why, width - names - 2))
     return "\n".join(text)
 
 
@@ -111,17 +116,19 @@ def _short(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def _finding(finding: Finding, colour: bool, detailed: bool) -> list[str]:
+def _finding(finding: Finding, colour: bool, detailed: bool, width: int) -> list[str]:
     word = f"{_WORDS[finding.outcome]:<10}"
     if colour:
         word = f"\x1b[{_COLOURS[finding.outcome]}m{word}\x1b[0m"
     scenario = finding.scenario
     text = [f"  {word}{plain(scenario.title)}  [{plain(scenario.name)}]"]
-    about = explanation(finding, colour=colour, detailed=detailed)
+    about = explanation(finding, colour=colour, detailed=detailed, width=width - 12)
     return text + [f"{'':12}{line}".rstrip() for line in about] + ([""] if about else [])
 
 
-def explanation(finding: Finding, *, colour: bool = False, detailed: bool = True) -> list[str]:
+def explanation(
+    finding: Finding, *, colour: bool = False, detailed: bool = True, width: int = WIDTH - 12
+) -> list[str]:
     """What is to be said of a scenario that did not simply pass; nothing of others."""
     if finding.outcome is Outcome.PASSED:
         return []
@@ -130,35 +137,51 @@ def explanation(finding: Finding, *, colour: bool = False, detailed: bool = True
     if finding.outcome is Outcome.BROKEN:
         return lines(finding.came)
     about = [
-        *_labelled("why", plain(finding.scenario.why)),
-        *_labelled("expected", plain(finding.expected)),
-        *_labelled("came", plain(finding.came)),
+        *_labelled("why", plain(finding.scenario.why), width),
+        *_labelled("expected", plain(finding.expected), width),
+        *_labelled("came", plain(finding.came), width),
     ]
     if finding.outcome is Outcome.UNSTEADY:
-        about += _labelled("", "That was the first run. The second one passed: does it depend on chance?")
+        about += _labelled(
+            "", "That was the first run. The second one passed: does it depend on chance?", width
+        )
     if finding.exhibit is not None:
-        about += ["", *_exhibit(rows(finding.exhibit), colour)]
+        about += ["", *_exhibit(finding.exhibit, colour, width)]
     if detailed and finding.steps:
-        about += ["", "before", *(f"  {stepLine(step)}" for step in shortened(finding.steps))]
+        about += ["", "before", *_steps(finding.steps, width)]
     if finding.output:
         about += ["", "output", *(f"  | {line}" for line in lines(finding.output, 12))]
     if finding.mistake is not None:
-        about += ["", *_labelled("likely", f"{finding.mistake.sentence} [{finding.mistake.id}]")]
+        about += ["", *_labelled("likely", f"{finding.mistake.sentence} [{finding.mistake.id}]", width)]
     return about
 
 
-def _labelled(label: str, words: str) -> list[str]:
-    first, *rest = wrap(words, _WIDTH - 22) or [""]
+def _steps(steps: Sequence[Step], width: int) -> Iterator[str]:
+    for step in shortened(steps):
+        yield from wrap(
+            stepLine(step),
+            width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
+
+
+def _labelled(label: str, words: str, width: int) -> list[str]:
+    first, *rest = wrap(words, width - 10) or [""]
     return [f"{label:<10}{first}", *(f"{'':10}{line}" for line in rest)]
 
 
-def _exhibit(shown: Sequence[Row], colour: bool) -> list[str]:
+def _exhibit(exhibit: Exhibit, colour: bool, width: int) -> list[str]:
     """Hexadecimal and text, with the decisive byte marked in both."""
     text: list[str] = []
-    for row in shown:
-        text.append(f"{row.label:<10}{row.offset:04x}  {' '.join(row.digits):<47}  {row.letters}")
+    # A byte takes four columns, and there are 17 beside them.
+    each = ROW if width >= 17 + 4 * ROW else ROW // 2
+    digits = 3 * each - 1
+    for row in rows(exhibit, each):
+        text.append(f"{row.label:<10}{row.offset:04x}  {' '.join(row.digits):<{digits}}  {row.letters}")
         if row.mark is not None and row.label == "came":
-            caret = f"{'':16}{'':{3 * row.mark}}^^{'':{45 - 3 * row.mark}}  {'':{row.mark}}^"
+            caret = f"{'':16}{'':{3 * row.mark}}^^{'':{digits - 2 - 3 * row.mark}}  {'':{row.mark}}^"
             text.append(f"\x1b[31;1m{caret}\x1b[0m" if colour else caret)
     return text
 
@@ -180,19 +203,20 @@ def stepLine(step: Step) -> str:
     return f"the {plain(step.who)} {plain(step.what)}{size}{said}"
 
 
-def mending(verdict: Verdict) -> list[str]:
+def mending(verdict: Verdict, width: int = WIDTH) -> list[str]:
     """What to mend, each mistake once."""
     if not verdict.mistakes:
         return []
     text = ["What to mend", ""]
     for number, mistake in enumerate(verdict.mistakes, 1):
-        text += _mistake(number, mistake, verdict)
+        text += _mistake(number, mistake, verdict, width)
     return text
 
 
-def _mistake(number: int, mistake: Mistake, verdict: Verdict) -> list[str]:
+def _mistake(number: int, mistake: Mistake, verdict: Verdict, width: int) -> list[str]:
     seen = ", ".join(finding.scenario.name for finding in verdict.findings if finding.mistake is mistake)
-    text = [f"  {number}. {mistake.sentence} [{mistake.id}]"]
+    first = f"  {number}. {mistake.sentence} [{mistake.id}]"
+    text = wrap(first, width, subsequent_indent="     ", break_on_hyphens=False)
     for words in (mistake.explanation, mistake.cure, f"Seen in: {seen}."):
-        text += (f"     {line}" for line in wrap(words, _WIDTH - 5))
+        text += (f"     {line}" for line in wrap(words, width - 5))
     return [*text, ""]

@@ -5,7 +5,9 @@ The reports: what they say, what they count, and that nothing in them can break 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -16,12 +18,13 @@ from hypothesis import strategies as st
 from labnet.check.clienttap import FORMATS
 from labnet.check.evidence import Exhibit, Kind, Step
 from labnet.check.gradescope import asGradescope
+from labnet.check.htmlreport import asHTML
 from labnet.check.jsonreport import asObject
 from labnet.check.junit import asJUnit
 from labnet.check.mistakes import Mistake
 from labnet.check.scenario import Scenario, Side, Topic
 from labnet.check.score import byTopic, total
-from labnet.check.textreport import asText
+from labnet.check.textreport import asText, listing
 from labnet.check.verdict import Finding, Outcome, Subject, Verdict, refined
 
 
@@ -111,6 +114,32 @@ What to mend
 
 def test_coloursAreForTerminals() -> None:
     assert "\x1b[31;1mFAILED" in asText(verdict(failed()), colour=True)
+
+
+def test_aTerminalOfTheUsualWidth() -> None:
+    """Words are folded, and fewer bytes are in a row; none of them is lost."""
+    came = bytes(range(40))
+    finding = failed(came=came, text=" of a student" * 8)
+    long = replace(finding, exhibit=Exhibit(came[:20] + b"\xff" + came[21:], came, 20))
+    text = asText(verdict(long), width=80).splitlines()
+    assert max(len(line) for line in text if "  | " not in line) <= 80
+    assert any("0010  10 11 12 13 14 15 16 17  ........" in line for line in text)
+    (caret,) = (line for line in text if line.strip().startswith("^^"))
+    (row,) = (line for line in text if line.lstrip().startswith("came") and "0010" in line)
+    assert [match.start() for match in re.finditer(r"\^+", caret)] == [row.index("14 15"), len(row) - 4]
+
+
+def test_theListOfScenarios() -> None:
+    """Names stand in a column that is as wide as they are."""
+    lines = listing([scenario("a"), scenario("the-end-in-the-middle-of-an-answer", title="the end")], 80)
+    names = lines.splitlines()
+    assert "  the-end-in-the-middle-of-an-answer  the end" in names
+    assert f"  {'a':<36}bytes" in names
+
+
+def test_aPageNamesTheExerciseOnce() -> None:
+    page = asHTML(replace(verdict(PASSED), title="Exercise 3"))
+    assert page.partition("</head>")[2].count("Exercise 3") == 1
 
 
 def test_theObject() -> None:
