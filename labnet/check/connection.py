@@ -177,9 +177,13 @@ class Connection(Protocol):
         self._came.clear()
         return came
 
-    async def more(self) -> bool:
-        """Wait until something comes; whether it did, and not the end, or nothing for too long."""
-        await self._stage.until(lambda: self.ended is not None or bool(self._came))
+    async def more(self, *, patient: bool = False) -> bool:
+        """
+        Wait until something comes; whether it did, and not the end, or nothing for too long.
+
+        @param patient: whether the program may sleep meanwhile, for a time-out of its own.
+        """
+        await self._stage.until(lambda: self.ended is not None or bool(self._came), asleep=not patient)
         return bool(self._came)
 
     @property

@@ -5,8 +5,10 @@ has died.
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -24,6 +26,8 @@ __all__ = ["Host", "filledIn", "freePort", "takenPort"]
 _START = 2
 #: How many free ports are tried.
 _PORTS = 3
+#: Ports below those that systems give out by themselves (Linux: from 32768).
+_NOT_GIVEN = range(20_000, 32_000)
 
 
 def filledIn(command: Sequence[str], **places: object) -> list[str]:
@@ -37,12 +41,17 @@ def filledIn(command: Sequence[str], **places: object) -> list[str]:
 
 
 def freePort(host: str, transport: str) -> int:
-    """A port that is free now."""
+    """
+    A port that is free now, and that the system gives to nobody who asks for any: so it can be bound again
+    later.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
-    with socket.socket(family, kind) as trying:
-        trying.bind((host, 0))
-        return int(trying.getsockname()[1])
+    for port in (*(secrets.choice(_NOT_GIVEN) for _ in range(20)), 0):
+        with socket.socket(family, kind) as trying, suppress(OSError):
+            trying.bind((host, port))
+            return int(trying.getsockname()[1])
+    raise ClientError(f"there is no free {transport} port on {host}", ExitStatus.UNREACHABLE)
 
 
 def takenPort(host: str) -> socket.socket:

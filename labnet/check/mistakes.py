@@ -375,6 +375,13 @@ class Mistake(Enum):
         "Here it is your side that speaks first; the peer waits for it, and so both wait for ever.",
         "Send what the protocol has at the beginning, and only then call recv.",
     )
+    LOCKSTEP = (
+        "lockstep",
+        "You read from the two sides in turns.",
+        "Nobody says that an answer comes after each piece: one side may say much, and the other nothing, "
+        "or both may speak at the same time.",
+        "Wait for both at once with a selector, or have a thread for each direction.",
+    )
     SILENT = (
         "silent",
         "You do not answer.",

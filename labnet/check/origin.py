@@ -99,6 +99,13 @@ class Origin:
         assert self._datagrams is not None
         return self._datagrams
 
+    def stranger(self) -> Datagrams:
+        """Another UDP socket, from which a datagram comes that the server has not asked for."""
+        assert self._stage is not None
+        other = Datagrams(self._stage, None, 2)
+        self._reactor.listenUDP(0, other, interface=self.address[0])
+        return other
+
     async def connects(
         self,
         *,
@@ -115,7 +122,11 @@ class Origin:
         """
         assert self._stage is not None
         waiting = self._connections
-        await self._stage.until(lambda: any(holding in one.came for one in waiting))
+
+        def there() -> bool:
+            return any(one.transport is not None and holding in one.came for one in waiting)
+
+        await self._stage.until(there)
         if waiting:
             connection = next((one for one in waiting if holding in one.came), waiting[0])
             waiting.remove(connection)
