@@ -153,9 +153,9 @@ class Program(ProcessProtocol):
         What it does, as far as one can see it from outside: something that stays the same while all its
         threads sleep; L{None} while one of them works, or where nobody can tell.
         """
-        if self._how:
+        if self.over:
             return self._how
-        if not self._pid:
+        if not self._pid or self._how:
             return None
         used = []
         for pid in (self._pid, *keeper.descendants(self._pid)):
