@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 
 from labnet.calculator.wire import PROFILES
 from labnet.chat.wire import DIALECTS
+from labnet.classic.tap import FACTORIES
 from tests.check.programs import Case
 
 _LABNET = (sys.executable, "-m", "labnet")
@@ -59,6 +61,8 @@ OURS = [
     _server("netcopy", "tcp", "", "--checksums", "tcp:{origin}"),
     _client("netcopy", "tcp", "", "README.md", "-c", "{where}", "--checksums", "{where}", "-t", "3"),
     _server("checksum", "tcp"),
+    *(_server("classic", "tcp", service) for service in FACTORIES),
+    replace(_client("greeting", "tcp", "daytime", "-c", "{where}"), service="classic"),
     _server("guess", "tcp"),
     _client("guess", "tcp", "", "-c", "{where}", "-t", "2"),
     _server("files", "tcp", "course", "--folder", "{folder}"),

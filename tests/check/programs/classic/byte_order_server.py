@@ -1,0 +1,20 @@
+# mistake: byte-order; server time tcp
+"""The bytes of this machine."""
+
+import contextlib
+import socket
+import struct
+import sys
+import threading
+import time
+
+
+def serve(client):
+    with contextlib.suppress(OSError):
+        client.sendall(struct.pack("<I", int(time.time()) + 2_208_988_800))
+    client.close()
+
+
+server = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=100)
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
