@@ -92,30 +92,36 @@ def assertSameForAnySegmentation(
     @raise AssertionError: it does something else.
     """
 
-    def turn() -> None:
-        if clock is not None:
-            clock.advance(0)
-
     def read(pieces: Sequence[bytes]) -> object:
         transport = TCPTransport()
         protocol = makeProtocol()
         transport.connect(protocol)
         try:
-            for piece in pieces:
-                transport.deliver(piece)
-                turn()
-            if end and transport.lost is None:
-                transport.end()
-                turn()
-            while transport.waiting and transport.reading:
-                transport.deliver()
-                turn()
+            _receive(transport, pieces, end, clock)
             return observe(protocol, transport) if observe is not None else outcomeOf(transport)
         finally:
             if transport.lost is None:
                 transport.lose(doneReason())
 
     return assertSameInAnyPieces(read, data, expected=expected, pairs=pairs, seed=seed)
+
+
+def _receive(transport: TCPTransport, pieces: Sequence[bytes], end: bool, clock: Clock | None) -> None:
+    """Let a protocol receive the pieces, with a turn of the reactor after each."""
+
+    def turn() -> None:
+        if clock is not None:
+            clock.advance(0)
+
+    for piece in pieces:
+        transport.deliver(piece)
+        turn()
+    if end and transport.lost is None:
+        transport.end()
+        turn()
+    while transport.waiting and transport.reading:
+        transport.deliver()
+        turn()
 
 
 @dataclass(frozen=True)
