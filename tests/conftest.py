@@ -23,7 +23,7 @@ settings.load_profile("patient")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the proxy's endurance test is, and how often the examiner's programs are examined."""
     parser.addoption(
-        "--soak", type=int, default=30_000, metavar="N", help="requests of the proxy's endurance test"
+        "--soak", type=int, default=16_000, metavar="N", help="requests of the proxy's endurance test"
     )
     parser.addoption(
         "--check-repeat",

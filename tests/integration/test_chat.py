@@ -4,6 +4,7 @@ The chat among real programs: the course's client and server, pipes, a terminal,
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -218,6 +219,7 @@ class Terminal:
         )
         self.theirs = theirs
         self.seen = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
@@ -227,20 +229,22 @@ class Terminal:
         while text not in self.seen:
             ready, _, _ = select.select([self._ours], [], [], 0.1)
             if ready:
-                self.seen += os.read(self._ours, 65_536).decode()
+                self.seen += self._decode(os.read(self._ours, 65_536))
             assert time.monotonic() < deadline, f"{text!r} never came, but {self.seen!r}"
 
     def rest(self) -> str:
         """Everything seen, once the program has ended."""
         while select.select([self._ours], [], [], 0)[0]:
-            self.seen += os.read(self._ours, 65_536).decode()
+            self.seen += self._decode(os.read(self._ours, 65_536))
         return self.seen
 
     def close(self) -> int:
-        status = self.process.wait(PATIENCE)
-        os.close(self.theirs)
-        os.close(self._ours)
-        return status
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            os.close(self.theirs)
+            os.close(self._ours)
 
 
 def test_atATerminal(chat: Chat) -> None:

@@ -21,6 +21,7 @@ CLIENTS = 32
 MARGIN = 12.0
 
 
+@pytest.mark.timeout(600)
 def test_aLongDay(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """Every answer is right, memory is flat after the first quarter, and no descriptor stays open."""
     requests: int = pytestconfig.getoption("--soak")
