@@ -228,7 +228,7 @@ class _Examination:
     async def _run(self, attempt: _Attempt, scenario: Scenario) -> None:
         if self._settings.side is Side.SERVER:
             if self._origin is not None:
-                self._origin.listen(attempt.stage)
+                await self._origin.listen(attempt.stage)
             try:
                 await attempt.play(self._playServer(attempt.stage, scenario))
             finally:

@@ -20,6 +20,9 @@ from labnet.net.outcome import ClientError, ExitStatus
 
 __all__ = ["Origin"]
 
+#: How often it is tried to listen, and the seconds between.
+_TRIES, _AGAIN = 40, 0.1
+
 
 class Origin:
     """
@@ -43,25 +46,33 @@ class Origin:
 
     # From the examination
 
-    def listen(self, stage: Stage) -> None:
+    async def listen(self, stage: Stage) -> None:
         """
-        Listen, for one scenario.
+        Listen, for one scenario. A program that is just being started may for a moment still have the
+        socket of the last one.
 
         @raise ClientError: somebody else does, there.
         """
         self._stage, self._number = stage, 0
         self._connections.clear()
+        for _ in range(_TRIES):
+            try:
+                self._bind(stage)
+                return
+            except CannotListenError as error:
+                problem = error
+            await stage.sleep(_AGAIN)
+        raise ClientError(f"the origin: {problem}", ExitStatus.UNREACHABLE) from problem
+
+    def _bind(self, stage: Stage) -> None:
         host, port = self.address
-        try:
-            if self._transport == "udp":
-                self._datagrams = Datagrams(stage)
-                self._port = self._reactor.listenUDP(port, self._datagrams, interface=host)
-            else:
-                factory = Factory.forProtocol(self._build)
-                factory.noisy = False
-                self._port = self._reactor.listenTCP(port, factory, interface=host)
-        except CannotListenError as error:
-            raise ClientError(f"the origin: {error}", ExitStatus.UNREACHABLE) from error
+        if self._transport == "udp":
+            self._datagrams = Datagrams(stage)
+            self._port = self._reactor.listenUDP(port, self._datagrams, interface=host)
+        else:
+            factory = Factory.forProtocol(self._build)
+            factory.noisy = False
+            self._port = self._reactor.listenTCP(port, factory, interface=host)
 
     async def close(self) -> None:
         """Listen no longer."""
