@@ -1,6 +1,7 @@
 """
-Examines programs, several at once, in a process of its own: C{python -m tests.check.examining} reads a list
-of jobs as JSON from standard input, and writes for each of them the report as one line of JSON.
+Examines programs, several at once, in a process of its own: C{python -m tests.check.examining FILE} reads a
+list of jobs as JSON from standard input, and writes for each of them the report as one line of JSON to the
+file. Not to standard output: that is a pipe which our own servers and clients have, too, and may not wait for.
 
 A job has C{service}, C{side}, C{variant}, C{transport}, C{command} (empty for our own server, which then
 runs in this process, with C{options}), C{seed}, and C{wrong}: whether it is to fail.
@@ -92,14 +93,14 @@ def ours(name: str, transport: str, variant: str, extra: list[str]) -> tuple[Any
     return service, int(listener.address.rpartition(":")[2])
 
 
-async def main(reactor: Any) -> None:
+async def main(reactor: Any, output: Path) -> None:
     """All jobs."""
     places = DeferredSemaphore(AT_ONCE)
 
     async def report(number: int, job: dict[str, Any]) -> None:
         result = await examined(reactor, job)
-        sys.stdout.write(json.dumps({"job": number, "report": result}) + "\n")
-        sys.stdout.flush()
+        with output.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"job": number, "report": result}) + "\n")
 
     def start(number: int, job: dict[str, Any]) -> Deferred[None]:
         return Deferred.fromCoroutine(report(number, job))
@@ -111,4 +112,4 @@ async def main(reactor: Any) -> None:
 
 
 if __name__ == "__main__":
-    react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor, Path(sys.argv[1]))))

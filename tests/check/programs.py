@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
 from tests.integration.processes import ENVIRONMENT
@@ -105,15 +106,19 @@ def reports(service: str, wrong: bool, seeds: tuple[int, ...]) -> dict[tuple[str
         case for case in [*students(), *OURS] if case.service == service and bool(case.mistake) is wrong
     ]
     wanted = [(case, seed) for seed in seeds for case in cases]
+    descriptor, output = mkstemp(prefix="labnet-reports-")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.check.examining"],
+        [sys.executable, "-m", "tests.check.examining", output],
         input=json.dumps([case.job(seed) for case, seed in wanted]),
         capture_output=True, text=True, env=ENVIRONMENT, timeout=110 * len(seeds), check=False,
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
+    with open(descriptor, encoding="utf-8") as file:
+        Path(output).unlink()
+        lines = file.readlines()
     assert done.returncode == 0, done.stderr
     found = {}
-    for line in done.stdout.splitlines():
+    for line in lines:
         answer = json.loads(line)
         case, seed = wanted[answer["job"]]
         found[str(case), seed] = answer["report"]
