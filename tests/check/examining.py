@@ -1,7 +1,7 @@
 """
 Examines programs, several at once, in a process of its own: C{python -m tests.check.examining FILE} reads a
 list of jobs as JSON from standard input, and writes for each of them the report as one line of JSON to the
-file. Not to standard output: that is a pipe which our own servers and clients have, too, and may not wait for.
+file. Not to standard output: that is a pipe that our own servers have, too, and may not wait for.
 
 A job has C{service}, C{side}, C{variant}, C{transport}, C{command} (empty for our own server, which then
 runs in this process, with C{options}), C{seed}, and C{wrong}: whether it is to fail.
