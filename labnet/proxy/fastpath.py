@@ -300,7 +300,8 @@ class FastExchange:
             if response is None:
                 return self._leave(data)
             self._missing = end + response.length
-            self.firstByteAt = self._client.factory.clock.seconds()
+            if self._client.accounts:
+                self.firstByteAt = self._client.factory.clock.seconds()
         self._missing -= len(data)
         if self._missing < 0:
             return self._leave(data)
@@ -317,12 +318,12 @@ class FastExchange:
         client = self._client
         self._pieces = []
         content = data[-response.length :]
-        began = perf_counter()
-        limits = self.policy.decoding
+        began = perf_counter() if client.accounts else 0.0
+        limits = self._path.policy.decoding
         isGood = isClean(response.rules, content, response.codings, limits)
         if not isGood or client.factory.settling:
             return self._leave(data)
-        inspection = perf_counter() - began
+        inspection = perf_counter() - began if client.accounts else 0.0
         self._origin.completeFast()
         keeps, answer = self._request.keeps, response.forwarded + content
         client.completeFast(self, response.head, answer, inspection, keeps)

@@ -464,7 +464,7 @@ def isClean(
     @param codings: its content codings.
     @param limits: when it counts as a bomb.
     """
-    if not codings and all(rule.isText for rule in rules):
+    if not codings and not [rule for rule in rules if not rule.isText]:
         return search(rules, content, "body") is None and declaredCharset((content[:BEGINNING],)) is None
     try:
         inspector = Inspector(rules, codings, limits)

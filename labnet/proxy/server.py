@@ -56,6 +56,8 @@ _OTHERS = {4: "SOCKS", 5: "SOCKS", 22: "TLS"}
 class ProxyConnection(TunnellingConnection):
     """
     One client. It has one exchange at a time; what it sends ahead waits.
+
+    @ivar accounts: whether somebody hears of what was looked at and passed on, too.
     """
 
     def __init__(self, factory: ProxyFactory) -> None:
@@ -67,6 +69,7 @@ class ProxyConnection(TunnellingConnection):
         self._bodySize = 0
         self._exchange: Exchange | None = None
         self._fast: FastExchange | None = None
+        self.accounts = self._account.isFull
         self._ahead = b""
         self._advancing = False
         self._admission: Deferred[str] | None = None
@@ -379,11 +382,11 @@ class ProxyConnection(TunnellingConnection):
         """
         self._fast = None
         account = self._account
-        if account.isFull:
+        if self.accounts:
             head = parseRequestHead(fast.data, self.factory.policy.heads.fields)
             account.begin(head, head.target, early=len(self._ahead), since=fast.startedAt)
         super().write(answer)
-        if account.isFull:
+        if self.accounts:
             firstByte = fast.firstByteAt - fast.startedAt
             account.passed(response, fast.origin, firstByte, inspection, len(fast.data))
         if not keep:

@@ -49,12 +49,18 @@ class Origin:
     secure: bool = False
 
     authority: bytes = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = _HTTPS_PORT if self.secure else _HTTP_PORT
         authority = host.encode("ascii") + (b"" if self.port == usual else b":%d" % self.port)
         object.__setattr__(self, "authority", authority)
+        object.__setattr__(self, "_hash", hash((self.host, self.port, self.secure)))
+
+    def __hash__(self) -> int:
+        # Connections are looked for by it, twice for each request.
+        return self._hash
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
