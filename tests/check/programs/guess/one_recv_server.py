@@ -31,7 +31,8 @@ def over():
 
 
 def serve(client):
-    players.append(client)
+    with lock:
+        players.append(client)
     try:
         while client in players:
             data = receive(client)
@@ -39,11 +40,14 @@ def serve(client):
                 break
             relation, number = struct.unpack("<c3xi", data)
             letter = answer(relation, number, wanted[0])
-            client.sendall(struct.pack("<c3xi", letter, 0))
+            with lock:
+                if client not in players:
+                    break
+                client.sendall(struct.pack("<c3xi", letter, 0))
+                if letter == b"Y":
+                    over()
             if letter == b"K":
                 break
-            if letter == b"Y":
-                over()
     except OSError:
         pass
     if client in players:
@@ -52,6 +56,7 @@ def serve(client):
 
 
 players, wanted = [], [random.randint(1, 100)]
+lock = threading.Lock()
 server = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=100)
 while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
